@@ -1,0 +1,193 @@
+//! May it run now? Cooldown, gate and quota arithmetic, over plain values.
+//!
+//! Nothing here reads or writes: a door reads rows, asks here, and writes the
+//! answer on the condition that the rows are still what was read. The row that
+//! won a lost race is asked about in the same way.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::error::Refusal;
+use crate::model::{Gate, Run, RunId, RunStatus, SourceStatus, Trigger, Work};
+
+/// What a trigger has to do with cooldowns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CooldownRule {
+    pub obeys: bool,
+    pub starts: bool,
+}
+
+/// The door in the wall that a trigger came through. Each obeys its own rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// The native API, and with it the console and the command line.
+    Native,
+    Ops,
+    /// The projects of surface 3.5.
+    Projects,
+    Schedule,
+}
+
+impl Surface {
+    pub fn cooldown_rule(self) -> CooldownRule {
+        match self {
+            Self::Native | Self::Ops => CooldownRule { obeys: true, starts: true },
+            Self::Projects | Self::Schedule => CooldownRule { obeys: false, starts: false },
+        }
+    }
+
+    pub fn trigger(self) -> Trigger {
+        match self {
+            Self::Native | Self::Projects => Trigger::Manual,
+            Self::Ops => Trigger::Ops,
+            Self::Schedule => Trigger::Schedule,
+        }
+    }
+}
+
+/// What to do if something is running already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    #[default]
+    Reject,
+    Attach,
+    /// Cancel what runs and start anew.
+    Restart,
+}
+
+/// What a trigger asks of a gate.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub run: RunId,
+    pub now: Moment,
+    pub rule: CooldownRule,
+    pub cooldown: Duration,
+    pub on_conflict: OnConflict,
+    /// An admin gave a reason to pass over the cooldown.
+    pub overrides_cooldown: bool,
+    pub work: Work,
+}
+
+/// What a gate answers.
+#[derive(Debug)]
+pub enum Admission {
+    /// It opens. If someone held it, this is how their run ends.
+    Take { gate: Box<Gate>, displaced: Option<Box<Run>> },
+    /// The caller joins the run that is there.
+    Attach(RunId),
+    Refuse(Refusal),
+}
+
+/// Asks a gate. `holder` is the run that holds it, if any does.
+pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
+    let displaced = match (gate.holder, holder) {
+        (None, _) => None,
+        // A holder whose row is gone cannot come to an end by itself.
+        (Some(_), None) => None,
+        (Some(id), Some(run)) => match displace(run, asked) {
+            Displacement::Ended => None,
+            Displacement::By(run) => Some(run),
+            Displacement::Not if asked.on_conflict == OnConflict::Attach => return Admission::Attach(id),
+            Displacement::Not => {
+                return Admission::Refuse(Refusal::InProgress { run: id, holder: Some(Box::new(run.clone())) });
+            }
+        },
+    };
+    let own_cooldown = displaced.is_some() && gate.holder.is_some() && gate.cool_run == gate.holder;
+    if asked.rule.obeys && !asked.overrides_cooldown && !own_cooldown {
+        if let Some(until) = gate.cool_until.filter(|until| *until > asked.now) {
+            return Admission::Refuse(Refusal::Cooling { until, since: gate.last_triggered_at });
+        }
+    }
+    Admission::Take { gate: Box::new(take(gate, asked)), displaced: displaced.map(Box::new) }
+}
+
+enum Displacement {
+    /// Its run ended, only the gate does not know yet.
+    Ended,
+    By(Run),
+    Not,
+}
+
+/// Whether, and as what, the run that holds a gate makes way.
+fn displace(run: &Run, asked: &Asked) -> Displacement {
+    if run.status.is_terminal() {
+        return Displacement::Ended;
+    }
+    if run.work == Work::Delete {
+        return Displacement::Not;
+    }
+    let dead = run.lease_until.is_some_and(|until| until < asked.now);
+    if asked.on_conflict == OnConflict::Restart {
+        return Displacement::By(crate::moves::end_cancelled(run, asked.now, "replaced by a new run"));
+    }
+    if dead && run.status == RunStatus::Cancelling {
+        return Displacement::By(crate::moves::end_cancelled(run, asked.now, "cancelled while its worker was lost"));
+    }
+    if dead {
+        let why = "its worker was not heard of until its lease ended; a new trigger took over";
+        return Displacement::By(crate::moves::fail(run, asked.now, "LEASE_EXPIRED", why, None));
+    }
+    Displacement::Not
+}
+
+/// The gate as its new holder leaves it.
+fn take(gate: &Gate, asked: &Asked) -> Gate {
+    let mut taken = gate.clone();
+    if gate.status != SourceStatus::Syncing {
+        taken.status_before = gate.status;
+        taken.error_before = gate.sync_error.clone();
+    }
+    taken.holder = Some(asked.run);
+    taken.run_seq += 1;
+    taken.status = SourceStatus::Syncing;
+    taken.sync_error = None;
+    taken.last_triggered_at = Some(asked.now);
+    if asked.rule.starts && !asked.cooldown.is_zero() {
+        taken.cool_until = Some(asked.now.plus(asked.cooldown));
+        taken.cool_run = Some(asked.run);
+    }
+    taken.version += 1;
+    taken
+}
+
+/// What a finished run knows of its source's items.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted {
+    pub items: Option<u64>,
+    pub held_deletions: Option<u64>,
+}
+
+/// The gate after its holder came to its end; none if it held nothing.
+pub fn release(gate: &Gate, run: &Run, counted: Counted, now: Moment) -> Option<Gate> {
+    if gate.holder != Some(run.id) {
+        return None;
+    }
+    let mut freed = gate.clone();
+    freed.holder = None;
+    match run.status {
+        RunStatus::Completed | RunStatus::CompletedWithWarnings => {
+            freed.status = SourceStatus::Synced;
+            freed.sync_error = None;
+            freed.last_synced_at = Some(now);
+            freed.last_checked_at = Some(now);
+            freed.refunds = 0;
+            freed.item_count = counted.items.or(gate.item_count);
+            freed.held_deletions = counted.held_deletions.unwrap_or(gate.held_deletions);
+        }
+        RunStatus::Failed => {
+            freed.status = SourceStatus::Error;
+            freed.sync_error = run.error.as_ref().map(|error| error.message.clone());
+        }
+        _ => {
+            freed.status = gate.status_before;
+            freed.sync_error = gate.error_before.clone();
+        }
+    }
+    freed.version += 1;
+    Some(freed)
+}
+
+#[cfg(test)]
+#[path = "admission_tests.rs"]
+mod tests;

@@ -1,0 +1,166 @@
+//! The only place that knows what time it is.
+//!
+//! Leases, cooldowns and schedules are comparisons of moments, so a test that
+//! can turn this clock can show every one of them without waiting, and a
+//! simulation can give two workers clocks that disagree.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A point in time, in milliseconds since the Unix epoch. Rows store the number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(pub i64);
+
+impl Moment {
+    /// The moment `span` later; it stays at the end of time rather than wrap.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The moment `span` earlier.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long from `earlier` to here; zero if it is not earlier.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// RFC 3339 in UTC, as every reply shows it.
+    pub fn rfc3339(self) -> String {
+        Timestamp::from_millisecond(self.0).map_or_else(|_| self.0.to_string(), |stamp| stamp.to_string())
+    }
+
+    /// Reads RFC 3339, with any offset.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<Timestamp>().ok().map(|stamp| Self(stamp.as_millisecond()))
+    }
+
+    /// Reads the date of an HTTP header, which is always in GMT.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        jiff::fmt::rfc2822::parse(text).ok().map(|zoned| Self(zoned.timestamp().as_millisecond()))
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.rfc3339())
+    }
+}
+
+impl fmt::Debug for Moment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.rfc3339())
+    }
+}
+
+/// Where a [`Clock`] takes its time from.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    System,
+    /// Follows the runtime's clock, which a test may pause and advance.
+    Runtime { started: tokio::time::Instant, at: Moment },
+}
+
+/// A clock that can be carried about; its clones show the same time.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    source: Source,
+    turned: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The machine's own time.
+    pub fn system() -> Self {
+        Self { source: Source::System, turned: Arc::default() }
+    }
+
+    /// Time that starts at `at` and passes as the runtime's does.
+    pub fn runtime(at: Moment) -> Self {
+        let source = Source::Runtime { started: tokio::time::Instant::now(), at };
+        Self { source, turned: Arc::default() }
+    }
+
+    /// Turns this clock, and all its clones, by `span`.
+    pub fn turn(&self, span: SignedDuration) {
+        self.turned.fetch_add(i64::try_from(span.as_millis()).unwrap_or(0), Ordering::SeqCst);
+    }
+
+    /// A clock that goes with this one but shows `span` more, or less.
+    #[must_use]
+    pub fn skewed(&self, span: SignedDuration) -> Self {
+        let turned = self.turned.load(Ordering::SeqCst) + i64::try_from(span.as_millis()).unwrap_or(0);
+        Self { source: self.source, turned: Arc::new(AtomicI64::new(turned)) }
+    }
+
+    /// What time it is.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
+    pub fn now(&self) -> Moment {
+        let read = match self.source {
+            Source::System => Moment(Timestamp::now().as_millisecond()),
+            Source::Runtime { started, at } => at.plus(started.elapsed()),
+        };
+        Moment(read.0 + self.turned.load(Ordering::SeqCst))
+    }
+
+    /// Lets `span` pass.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may wait")]
+    pub async fn sleep(&self, span: Duration) {
+        tokio::time::sleep(span).await;
+    }
+}
+
+/// Reads an ISO 8601 duration such as `PT5M`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    if !text.starts_with('P') {
+        return None;
+    }
+    let span: SignedDuration = text.parse().ok()?;
+    Duration::try_from(span).ok()
+}
+
+/// Writes an ISO 8601 duration in whole seconds, rounded up: a caller who waits
+/// that long must not come too early.
+pub fn show_duration(span: Duration) -> String {
+    let seconds = i64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
+    SignedDuration::from_secs(seconds).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_iso_8601_and_round_up() {
+        assert_eq!(parse_duration("PT5M"), Some(Duration::from_secs(300)));
+        assert_eq!(parse_duration("PT1H30M"), Some(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("5 minutes"), None);
+        assert_eq!(parse_duration("-PT5M"), None);
+        assert_eq!(show_duration(Duration::from_millis(179_001)), "PT3M");
+        assert_eq!(show_duration(Duration::ZERO), "PT0S");
+    }
+
+    #[test]
+    fn a_turned_clock_turns_its_clones_and_not_its_skewed_copies() {
+        let clock = Clock::system();
+        let (twin, skewed) = (clock.clone(), clock.skewed(SignedDuration::from_mins(-3)));
+        clock.turn(SignedDuration::from_hours(1));
+        assert!(twin.now().since(skewed.now()) >= Duration::from_mins(63));
+    }
+
+    #[test]
+    fn moments_read_what_providers_send() {
+        let at = Moment::parse("2026-11-20T06:10:10+01:00").expect("valid");
+        assert_eq!(at.rfc3339(), "2026-11-20T05:10:10Z");
+        assert_eq!(Moment::parse_http_date("Fri, 20 Nov 2026 05:10:10 GMT"), Some(at));
+    }
+}

@@ -1,0 +1,414 @@
+//! Sources: made, changed, removed.
+
+use url::Url;
+
+use super::{admin, all_well, checked_id, checked_name, line};
+use crate::admission::Surface;
+use crate::clock::Moment;
+use crate::documents::{self, Unusable};
+use crate::error::{Complaint, Error};
+use crate::http::{Allowed, judge_address};
+use crate::model::{Limits, ProjectId, Right, Source, SourceId, SourceKind, Stream, Webhook, Work, WorkspaceId};
+use crate::plane::Plane;
+use crate::providers::{self, Provider};
+use crate::status;
+use crate::store::Store;
+use crate::trigger::{Answer, Ask, Asker, trigger};
+use crate::vault::{Credential, LONGEST_CREDENTIAL};
+
+/// A source that is to be made.
+#[derive(Clone, Debug, Default)]
+pub struct NewSource {
+    pub id: String,
+    pub kind: Option<SourceKind>,
+    pub name: Option<String>,
+    pub project: Option<String>,
+    pub provider: Option<String>,
+    pub base_url: Option<String>,
+    pub repository: Option<String>,
+    pub principal: Option<String>,
+    pub credential: Option<Credential>,
+    pub streams: Vec<String>,
+    pub monitored: Option<bool>,
+    pub path: Option<String>,
+    pub patterns: Vec<String>,
+    pub webhook_active: Option<bool>,
+}
+
+/// What is to change in a source. `None` leaves as it is; an inner `None`
+/// takes it away.
+#[derive(Clone, Debug, Default)]
+pub struct ChangedSource {
+    pub name: Option<String>,
+    pub base_url: Option<String>,
+    pub repository: Option<String>,
+    pub principal: Option<Option<String>>,
+    pub credential: Option<Option<Credential>>,
+    pub streams: Option<Vec<String>>,
+    pub monitored: Option<bool>,
+    pub path: Option<String>,
+    pub patterns: Option<Vec<String>>,
+    pub webhook_active: Option<Option<bool>>,
+}
+
+/// Complaints, as they come up.
+struct Check<'a> {
+    plane: &'a Plane,
+    complaints: Vec<Complaint>,
+}
+
+impl Check<'_> {
+    fn complain(&mut self, at: &str, why: impl Into<String>) {
+        self.complaints.push(Complaint { at: at.to_owned(), why: why.into() });
+    }
+
+    fn absent(&mut self, at: &str, given: bool, kind: SourceKind) {
+        if given {
+            self.complain(at, format!("has no meaning for a source of kind {}", kind.as_str()));
+        }
+    }
+
+    fn provider(&mut self, name: Option<&str>) -> Option<&'static dyn Provider> {
+        let provider = name.and_then(providers::named);
+        if provider.is_none() {
+            let known: Vec<&str> = providers::PROVIDERS.iter().map(|provider| provider.name()).collect();
+            self.complain("provider", format!("must be one of {}", known.join(", ")));
+        }
+        provider
+    }
+
+    fn base_url(&mut self, text: &str) {
+        match Url::parse(text) {
+            Err(why) => self.complain("base_url", format!("is not an address: {why}")),
+            Ok(url) if url.query().is_some() || url.fragment().is_some() => self.complain("base_url", "must have no query or fragment"),
+            Ok(url) => {
+                if let Err(what) = judge_address(&url, &Allowed::of(&self.plane.config)) {
+                    self.complain("base_url", format!("may not be reached: {what}; an operator can list it in PULLCORD_ALLOW_HOSTS"));
+                }
+            }
+        }
+    }
+
+    fn repository(&mut self, provider: Option<&'static dyn Provider>, repository: Option<&str>) {
+        match (provider, repository) {
+            (_, None) => self.complain("repository", "is missing"),
+            (Some(provider), Some(repository)) => {
+                if let Err(why) = provider.check_repository(repository) {
+                    self.complain("repository", why);
+                }
+            }
+            (None, Some(_)) => {}
+        }
+    }
+
+    fn streams(&mut self, provider: Option<&'static dyn Provider>, names: &[String]) -> Vec<Stream> {
+        let Some(provider) = provider else { return Vec::new() };
+        if names.is_empty() {
+            return provider.streams().to_vec();
+        }
+        let mut streams = Vec::new();
+        for name in names {
+            match provider.streams().iter().find(|stream| stream.as_str() == name) {
+                Some(stream) if streams.contains(stream) => self.complain("streams", format!("names {name} twice")),
+                Some(stream) => streams.push(*stream),
+                None => {
+                    let known: Vec<&str> = provider.streams().iter().map(|stream| stream.as_str()).collect();
+                    self.complain("streams", format!("{} has no stream {name}; it has {}", provider.name(), known.join(", ")));
+                }
+            }
+        }
+        streams
+    }
+
+    fn credential(&mut self, credential: &Credential) {
+        let token = &credential.token;
+        if token.is_empty() || token.len() > LONGEST_CREDENTIAL - 64 || token.bytes().any(|byte| !(0x21..0x7f).contains(&byte)) {
+            self.complain("credential.token", "must be 1 to 4032 visible characters without spaces");
+        }
+    }
+
+    fn patterns(&mut self, patterns: &[String]) {
+        if let Err(why) = documents::patterns(patterns) {
+            self.complain("patterns", why);
+        }
+    }
+}
+
+/// Checks a folder of documents. One that is not there may come yet; one outside
+/// the allowed folders never will do.
+pub(super) fn check_path(plane: &Plane, path: &str, complaints: &mut Vec<Complaint>) {
+    let mut complain = |why: &str| complaints.push(Complaint { at: "path".to_owned(), why: why.to_owned() });
+    let roots = &plane.config.document_roots;
+    if roots.is_empty() {
+        complain("this deployment allows no folders: an operator can mount one and list it in PULLCORD_DOCUMENT_ROOTS");
+    } else if !path.starts_with('/') {
+        complain("must be an absolute path");
+    } else if path.contains('\0') {
+        complain("has a character that no path can have");
+    } else if documents::resolve(path, roots) == Err(Unusable::NotAllowed) {
+        complain("does not lie under the folders that PULLCORD_DOCUMENT_ROOTS allows");
+    }
+}
+
+/// The documents source of a project: its id is the project's.
+pub(super) fn documents(workspace: &WorkspaceId, project: &ProjectId, name: &str, path: String, limits: Limits, now: Moment) -> Source {
+    Source {
+        id: SourceId::known(project.as_str()),
+        workspace: workspace.clone(),
+        kind: SourceKind::Documents,
+        name: name.to_owned(),
+        project: Some(project.clone()),
+        provider: None,
+        base_url: None,
+        repository: None,
+        principal: None,
+        streams: Vec::new(),
+        monitored: true,
+        path: Some(path),
+        patterns: Vec::new(),
+        webhook: Webhook::default(),
+        credential: None,
+        limits,
+        settings_version: 1,
+        created_at: now,
+        deleted_at: None,
+        version: 1,
+    }
+}
+
+pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId, new: NewSource) -> Result<Source, Error> {
+    let person = admin(plane, asker, workspace).await?;
+    let limits = plane.store.workspace(workspace).await?.ok_or(Error::NotFound("workspace"))?.limits;
+    let mut check = Check { plane, complaints: Vec::new() };
+    checked_id("id", &new.id, &mut check.complaints);
+    if let Some(name) = &new.name {
+        checked_name("name", name, &mut check.complaints);
+    }
+    let kind = new.kind;
+    let provider = match kind {
+        Some(SourceKind::Repository) => check.provider(new.provider.as_deref()),
+        Some(_) => None,
+        None => {
+            check.complain("kind", "is missing");
+            None
+        }
+    };
+    let mut streams = Vec::new();
+    match kind {
+        Some(kind @ SourceKind::Repository) => {
+            check.repository(provider, new.repository.as_deref());
+            streams = check.streams(provider, &new.streams);
+            if let Some(base_url) = &new.base_url {
+                check.base_url(base_url);
+            }
+            if let Some(credential) = &new.credential {
+                check.credential(credential);
+            }
+            check.absent("path", new.path.is_some(), kind);
+            check.absent("patterns", !new.patterns.is_empty(), kind);
+        }
+        Some(kind @ SourceKind::Documents) => {
+            match &new.path {
+                Some(path) => check_path(plane, path, &mut check.complaints),
+                None => check.complain("path", "is missing"),
+            }
+            check.patterns(&new.patterns);
+            let foreign = [
+                ("provider", new.provider.is_some()),
+                ("base_url", new.base_url.is_some()),
+                ("repository", new.repository.is_some()),
+                ("credential", new.credential.is_some()),
+                ("streams", !new.streams.is_empty()),
+            ];
+            for (at, given) in foreign {
+                check.absent(at, given, kind);
+            }
+        }
+        Some(kind @ (SourceKind::Index | SourceKind::Integration)) => {
+            check.complain("kind", format!("this build cannot sync sources of kind {}; it can sync repository and documents", kind.as_str()));
+        }
+        None => {}
+    }
+    let named = if kind == Some(SourceKind::Documents) && new.project.is_none() { Some(&new.id) } else { new.project.as_ref() };
+    let project = match named {
+        Some(id) => plane.store.project(&ProjectId::known(id)).await?.filter(|project| project.workspace == *workspace),
+        None => None,
+    };
+    if let (Some(id), None) = (&new.project, &project) {
+        check.complain("project", format!("there is no project {id} in this workspace"));
+    }
+    all_well(check.complaints)?;
+    let id = SourceId::known(&new.id);
+    let credential = match &new.credential {
+        Some(credential) => Some(plane.vault.seal(credential, workspace, &id).await?),
+        None => None,
+    };
+    let source = Source {
+        name: new.name.unwrap_or_else(|| new.repository.clone().unwrap_or_else(|| new.id.clone())),
+        workspace: workspace.clone(),
+        kind: kind.unwrap_or(SourceKind::Documents),
+        project: project.as_ref().map(|project| project.id.clone()),
+        provider: new.provider,
+        base_url: new.base_url,
+        repository: new.repository,
+        principal: new.principal,
+        streams,
+        monitored: new.monitored.unwrap_or(true),
+        path: new.path,
+        patterns: new.patterns,
+        webhook: Webhook { active: new.webhook_active, last_delivery_at: None },
+        credential,
+        limits,
+        settings_version: 1,
+        created_at: plane.clock.now(),
+        deleted_at: None,
+        version: 1,
+        id,
+    };
+    let audit = line(plane, workspace, &person.user, "source.created", [("source", source.id.to_string())])?;
+    let adopted = project.filter(|project| source.kind == SourceKind::Documents && project.id.as_str() == source.id.as_str());
+    let adopted = adopted.map(|mut project| { project.documents = Some(source.id.clone()); project });
+    match plane.store.create_source(&source, adopted.as_ref(), audit).await? {
+        None => Ok(source),
+        Some(_) => Err(Error::Conflict(format!("the source id {} is taken", source.id))),
+    }
+}
+
+/// Changes a source. A change that may make a refused or failed sync succeed
+/// lifts its cooldown.
+pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: ChangedSource) -> Result<Source, Error> {
+    loop {
+        let looked = status::source(plane, asker, id).await?;
+        if !looked.role.may(Right::Administer) {
+            return Err(Error::Forbidden(format!("a {} may not change sources", looked.role)));
+        }
+        let (before, gate) = (looked.source, looked.gate);
+        let mut source = before.clone();
+        apply(plane, &mut source, &change)?;
+        if let Some(credential) = &change.credential {
+            source.credential = match credential {
+                Some(credential) => Some(plane.vault.seal(credential, &source.workspace, id).await?),
+                None => None,
+            };
+        }
+        source.version += 1;
+        let settles = |source: &Source| {
+            (source.base_url.clone(), source.repository.clone(), source.path.clone(), source.patterns.clone(), source.streams.clone())
+        };
+        let lifts = change.credential.is_some() || settles(&source) != settles(&before) || source.principal != before.principal;
+        let mut freed = gate.clone();
+        if lifts {
+            source.settings_version += 1;
+            freed.settings_version = source.settings_version;
+            freed.cool_until = None;
+            freed.cool_run = None;
+            freed.version += 1;
+        }
+        let audit = line(plane, &source.workspace, asker.user(), "source.changed", [("source", id.to_string())])?;
+        let with_gate = lifts.then_some((&freed, gate.version));
+        if plane.store.change_source(&source, before.version, with_gate, Some(audit)).await? {
+            return Ok(source);
+        }
+    }
+}
+
+fn apply(plane: &Plane, source: &mut Source, change: &ChangedSource) -> Result<(), Error> {
+    let mut check = Check { plane, complaints: Vec::new() };
+    let kind = source.kind;
+    if kind == SourceKind::Documents {
+        let foreign = [
+            ("base_url", change.base_url.is_some()),
+            ("repository", change.repository.is_some()),
+            ("credential", change.credential.is_some()),
+            ("streams", change.streams.is_some()),
+        ];
+        for (at, given) in foreign {
+            check.absent(at, given, kind);
+        }
+    } else {
+        check.absent("path", change.path.is_some(), kind);
+        check.absent("patterns", change.patterns.is_some(), kind);
+    }
+    let provider = source.provider.as_deref().and_then(providers::named);
+    if let Some(name) = &change.name {
+        checked_name("name", name, &mut check.complaints);
+        source.name.clone_from(name);
+    }
+    if let Some(base_url) = &change.base_url {
+        check.base_url(base_url);
+        source.base_url = Some(base_url.clone());
+    }
+    if let Some(repository) = &change.repository {
+        check.repository(provider, Some(repository));
+        source.repository = Some(repository.clone());
+    }
+    if let Some(principal) = &change.principal {
+        source.principal.clone_from(principal);
+    }
+    if let Some(Some(credential)) = &change.credential {
+        check.credential(credential);
+    }
+    if let Some(streams) = &change.streams {
+        source.streams = check.streams(provider, streams);
+    }
+    if let Some(monitored) = change.monitored {
+        source.monitored = monitored;
+    }
+    if let Some(path) = &change.path {
+        check_path(plane, path, &mut check.complaints);
+        source.path = Some(path.clone());
+    }
+    if let Some(patterns) = &change.patterns {
+        check.patterns(patterns);
+        source.patterns.clone_from(patterns);
+    }
+    if let Some(active) = change.webhook_active {
+        source.webhook.active = active;
+    }
+    all_well(check.complaints)
+}
+
+/// Deletes a source: hidden at once, its rows removed by a run of its own. A run
+/// that is under way is cancelled.
+pub async fn delete_source(plane: &Plane, asker: &Asker, id: &SourceId, request_id: Option<String>) -> Result<Answer, Error> {
+    let ask = Ask {
+        work: Work::Delete,
+        on_conflict: crate::admission::OnConflict::Restart,
+        request_id,
+        ..Ask::sync(id.clone(), asker.clone(), Surface::Native)
+    };
+    trigger(plane, ask).await
+}
+
+/// Forgets where an unfinished first run stopped, so that the next begins it
+/// again. The place that was forgotten, if there was one.
+pub async fn reset_backfill(plane: &Plane, asker: &Asker, id: &SourceId) -> Result<Option<String>, Error> {
+    let looked = status::source(plane, asker, id).await?;
+    if !looked.role.may(Right::SyncWorkspace) {
+        return Err(Error::Forbidden(format!("a {} may not reset a backfill", looked.role)));
+    }
+    if let Some(run) = looked.gate.holder {
+        let holder = plane.store.run(&crate::model::Owner::Source(id.clone()), run).await?.map(Box::new);
+        return Err(crate::error::Refusal::InProgress { run, holder }.into());
+    }
+    let mut previous = None;
+    for stream in &looked.source.streams {
+        for include_closed in [false, true] {
+            let mut state = plane.store.stream_state(id, *stream, include_closed).await?;
+            let seen = state.version;
+            if seen == 0 {
+                continue;
+            }
+            let cursor = state.cursor.take();
+            state.watermark = None;
+            state.version += 1;
+            let write = Store::stream_write(id, *stream, include_closed, &state, seen)?;
+            let facts = [("source", id.to_string()), ("previous_cursor", cursor.clone().unwrap_or_default())];
+            let audit = line(plane, &looked.source.workspace, asker.user(), "backfill.reset", facts)?;
+            // A run that came in between wins: its place is not ours to forget.
+            plane.store.table.commit(vec![write, audit]).await?;
+            previous = previous.or(cursor);
+        }
+    }
+    Ok(previous)
+}

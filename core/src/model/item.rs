@@ -1,0 +1,71 @@
+//! One synced thing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Moment;
+use crate::digest::short_name;
+
+/// What kind of thing an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemType {
+    Issue,
+    Document,
+}
+
+impl ItemType {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::Document => "document",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Issue, Self::Document].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// An item in the one shape that all kinds share. What a kind does not have is
+/// empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    #[serde(rename = "type")]
+    pub kind: ItemType,
+    /// `{provider}:{repository url}:{kind}:{provider's id}`, or `document:{path}`.
+    pub external_id: String,
+    pub title: String,
+    #[serde(default)]
+    pub body: Option<String>,
+    pub state: String,
+    #[serde(default)]
+    pub labels: Vec<String>,
+    #[serde(default)]
+    pub assignees: Vec<String>,
+    #[serde(default)]
+    pub author: Option<String>,
+    #[serde(default)]
+    pub url: Option<String>,
+    #[serde(default)]
+    pub severity: Option<String>,
+    #[serde(default)]
+    pub priority: Option<String>,
+    #[serde(default)]
+    pub created_at: Option<Moment>,
+    #[serde(default)]
+    pub updated_at: Option<Moment>,
+    #[serde(default)]
+    pub path: Option<String>,
+    #[serde(default)]
+    pub sha256: Option<String>,
+    #[serde(default)]
+    pub size: Option<u64>,
+}
+
+impl Item {
+    /// The id of an item follows from what it is outside, so that finding it
+    /// again is a read by key and never a search.
+    pub fn id(&self) -> String {
+        short_name(&self.external_id)
+    }
+}

@@ -1,0 +1,241 @@
+//! A source, its gate, and what it remembers between runs.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ProjectId, RunId, SourceId, WorkspaceId};
+use crate::clock::Moment;
+
+/// The kinds of things that can be synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    Repository,
+    Index,
+    Documents,
+    Integration,
+}
+
+impl SourceKind {
+    pub const ALL: [Self; 4] = [Self::Repository, Self::Index, Self::Documents, Self::Integration];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Repository => "repository",
+            Self::Index => "index",
+            Self::Documents => "documents",
+            Self::Integration => "integration",
+        }
+    }
+}
+
+/// One kind of thing a repository's provider lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    Issues,
+}
+
+impl Stream {
+    pub const ALL: [Self; 1] = [Self::Issues];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Issues => "issues",
+        }
+    }
+}
+
+/// One thing that can be synced: its configuration.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Source {
+    pub id: SourceId,
+    pub workspace: WorkspaceId,
+    pub kind: SourceKind,
+    pub name: String,
+    #[serde(default)]
+    pub project: Option<ProjectId>,
+    #[serde(default)]
+    pub provider: Option<String>,
+    #[serde(default)]
+    pub base_url: Option<String>,
+    #[serde(default)]
+    pub repository: Option<String>,
+    #[serde(default)]
+    pub principal: Option<String>,
+    #[serde(default)]
+    pub streams: Vec<Stream>,
+    #[serde(default)]
+    pub monitored: bool,
+    #[serde(default)]
+    pub path: Option<String>,
+    #[serde(default)]
+    pub patterns: Vec<String>,
+    #[serde(default)]
+    pub webhook: Webhook,
+    #[serde(default)]
+    pub credential: Option<Sealed>,
+    /// The workspace's limits, kept here too so that a trigger finds them in
+    /// the same read as the source.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Grows with every change that may make a refused or failed run succeed.
+    pub settings_version: u64,
+    pub created_at: Moment,
+    /// Set when its deletion was asked for; the id stays taken for ever.
+    #[serde(default)]
+    pub deleted_at: Option<Moment>,
+    pub version: u64,
+}
+
+impl Source {
+    /// Whose limit its requests count against.
+    pub fn principal(&self) -> &str {
+        let fingerprint = self.credential.as_ref().map(|sealed| sealed.fingerprint.as_str()).filter(|print| !print.is_empty());
+        self.principal.as_deref().or(fingerprint).unwrap_or("anonymous")
+    }
+
+    /// What a 200 of a webhook is worth: an admin's word, else a delivery of the
+    /// last day.
+    pub fn webhook_is_active(&self, now: Moment) -> bool {
+        let delivered = |at: Moment| now.since(at) < std::time::Duration::from_hours(24);
+        self.webhook.active.unwrap_or_else(|| self.webhook.last_delivery_at.is_some_and(delivered))
+    }
+}
+
+/// What is known of a source's webhook.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Set by an admin; unset means that deliveries decide.
+    #[serde(default)]
+    pub active: Option<bool>,
+    #[serde(default)]
+    pub last_delivery_at: Option<Moment>,
+}
+
+/// A credential that only the worker can open.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// What the vault made of it, in base64.
+    pub sealed: String,
+    /// The last four characters of the token, to tell credentials apart.
+    pub last4: String,
+    /// Whose limit it is, as far as the credential itself can tell: two sources
+    /// with the same one share a quota.
+    #[serde(default)]
+    pub fingerprint: String,
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Sealed(…)")
+    }
+}
+
+/// What a workspace says otherwise than the deployment. Milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    #[serde(default)]
+    pub workspace: Option<u64>,
+    #[serde(default)]
+    pub repository: Option<u64>,
+    #[serde(default)]
+    pub integration: Option<u64>,
+    #[serde(default)]
+    pub index: Option<u64>,
+    #[serde(default)]
+    pub documents: Option<u64>,
+    #[serde(default)]
+    pub quota_floor: Option<u64>,
+}
+
+impl Limits {
+    /// The cooldown of a kind of source here, if this workspace has its own.
+    pub fn cooldown(&self, kind: SourceKind) -> Option<std::time::Duration> {
+        let millis = match kind {
+            SourceKind::Repository => self.repository,
+            SourceKind::Integration => self.integration,
+            SourceKind::Index => self.index,
+            SourceKind::Documents => self.documents,
+        };
+        millis.map(std::time::Duration::from_millis)
+    }
+}
+
+/// The four public states of a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceStatus {
+    #[default]
+    NeverSynced,
+    Syncing,
+    Synced,
+    Error,
+}
+
+impl SourceStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NeverSynced => "never_synced",
+            Self::Syncing => "syncing",
+            Self::Synced => "synced",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// The row that says "not now": who holds the source, until when it cools, and
+/// how it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    #[serde(default)]
+    pub holder: Option<RunId>,
+    /// The run that follows the holder, once there is one.
+    #[serde(default)]
+    pub next: Option<RunId>,
+    #[serde(default)]
+    pub run_seq: u64,
+    #[serde(default)]
+    pub status: SourceStatus,
+    /// What the status was before the holder came: a cancelled run restores it.
+    #[serde(default)]
+    pub status_before: SourceStatus,
+    #[serde(default)]
+    pub error_before: Option<String>,
+    #[serde(default)]
+    pub last_triggered_at: Option<Moment>,
+    #[serde(default)]
+    pub cool_until: Option<Moment>,
+    /// The run whose trigger started the cooldown: who replaces it is not
+    /// refused by it.
+    #[serde(default)]
+    pub cool_run: Option<RunId>,
+    #[serde(default)]
+    pub last_synced_at: Option<Moment>,
+    #[serde(default)]
+    pub last_checked_at: Option<Moment>,
+    #[serde(default)]
+    pub sync_error: Option<String>,
+    #[serde(default)]
+    pub settings_version: u64,
+    /// Cooldowns given back in a row.
+    #[serde(default)]
+    pub refunds: u32,
+    /// Items after the last complete listing, where the source knows.
+    #[serde(default)]
+    pub item_count: Option<u64>,
+    #[serde(default)]
+    pub held_deletions: u64,
+    pub version: u64,
+}
+
+/// What one stream of a source remembers between runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamState {
+    /// Everything that changed before this moment has been seen.
+    #[serde(default)]
+    pub watermark: Option<Moment>,
+    /// Where a first run stopped, if it did not come to its end.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    pub version: u64,
+}

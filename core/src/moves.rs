@@ -1,0 +1,242 @@
+//! Every move of a run, from row to row.
+//!
+//! Pure functions: given the row that was read and the time, each says what the
+//! row becomes, or why the move is not to be made. Whoever calls one writes the
+//! result on the condition that the row has not changed meanwhile; a lost race
+//! is decided again on the row that won. Every move makes `version` grow, so a
+//! worker that lost its run can change nothing any more.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::model::{Run, RunError, RunStatus};
+
+/// Claims in a row without a committed part or a clean hand-over, after which a
+/// run is given up.
+pub const MOST_CLAIMS: u32 = 5;
+const FIRST_RESEND: Duration = Duration::from_secs(90);
+const LONGEST_RESEND: Duration = Duration::from_mins(15);
+
+/// Why a message does not get its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotClaimed {
+    /// The run has ended, or waits for something other than a worker.
+    NothingToDo,
+    /// Someone holds it, or held it since the message was sent.
+    Stale,
+}
+
+/// A worker takes the run: if the message is of its present epoch and nobody
+/// holds it, or if whoever holds it was not heard of for too long.
+pub fn claim(run: &Run, epoch: u64, claimed_by: &str, now: Moment, lease: Duration) -> Result<Run, NotClaimed> {
+    if !matches!(run.status, RunStatus::Queued | RunStatus::Paused | RunStatus::Running) {
+        return Err(NotClaimed::NothingToDo);
+    }
+    let free = run.epoch == epoch && run.lease_until.is_none();
+    let dead = run.lease_until.is_some_and(|until| until < now);
+    if !free && !dead {
+        return Err(NotClaimed::Stale);
+    }
+    let mut claimed = run.clone();
+    claimed.status = RunStatus::Running;
+    claimed.status_reason = None;
+    claimed.resumes_at = None;
+    claimed.epoch += 1;
+    claimed.claimed_by = Some(claimed_by.to_owned());
+    claimed.claims_since_progress += 1;
+    claimed.lease_until = Some(now.plus(lease));
+    claimed.next_send_at = None;
+    claimed.sends = 0;
+    claimed.started_at = run.started_at.or(Some(now));
+    claimed.version += 1;
+    Ok(claimed)
+}
+
+/// The holder was heard of.
+pub fn renew(run: &Run, now: Moment, lease: Duration) -> Run {
+    let mut renewed = run.clone();
+    renewed.lease_until = Some(now.plus(lease));
+    renewed.version += 1;
+    renewed
+}
+
+/// A part of the work is done: `run` has its new totals and its new place.
+pub fn commit_part(mut run: Run, now: Moment, lease: Duration) -> Run {
+    run.part_no += 1;
+    run.claims_since_progress = 0;
+    run.tries = 0;
+    run.lease_until = Some(now.plus(lease));
+    run.last_progress_at = Some(now);
+    run.version += 1;
+    run
+}
+
+/// The holder's time is nearly up: it leaves, and its message goes on.
+pub fn hand_over(run: &Run, now: Moment) -> Run {
+    let mut left = run.clone();
+    left.lease_until = None;
+    left.claimed_by = None;
+    left.claims_since_progress = 0;
+    left.next_send_at = Some(now.plus(FIRST_RESEND));
+    left.sends = 0;
+    left.version += 1;
+    left
+}
+
+/// The run waits until `until`. A wait longer than a message can be delayed has
+/// no message: the tick wakes it.
+pub fn pause(run: &Run, now: Moment, until: Moment, why: &str, longest_delay: Duration) -> Run {
+    let mut paused = hand_over(run, now);
+    paused.status = RunStatus::Paused;
+    paused.status_reason = Some(why.to_owned());
+    paused.resumes_at = Some(until);
+    let has_message = until.since(now) <= longest_delay;
+    paused.next_send_at = Some(if has_message { until.plus(FIRST_RESEND) } else { until });
+    paused
+}
+
+/// The run did its work.
+pub fn complete(run: &Run, now: Moment) -> Run {
+    let status = if run.warnings.is_empty() { RunStatus::Completed } else { RunStatus::CompletedWithWarnings };
+    end(run, now, status)
+}
+
+/// The run cannot do its work.
+pub fn fail(run: &Run, now: Moment, code: &str, message: &str, at: Option<String>) -> Run {
+    let mut failed = end(run, now, RunStatus::Failed);
+    failed.error = Some(RunError { code: code.to_owned(), message: message.to_owned(), at });
+    failed
+}
+
+/// Someone did not want it any more.
+pub fn end_cancelled(run: &Run, now: Moment, why: &str) -> Run {
+    let mut cancelled = end(run, now, RunStatus::Cancelled);
+    cancelled.status_reason = Some(why.to_owned());
+    cancelled
+}
+
+fn end(run: &Run, now: Moment, status: RunStatus) -> Run {
+    let mut ended = run.clone();
+    ended.status = status;
+    ended.status_reason = None;
+    ended.lease_until = None;
+    ended.claimed_by = None;
+    ended.next_send_at = None;
+    ended.resumes_at = None;
+    ended.progress.stage = None;
+    ended.progress.current = None;
+    ended.finished_at = Some(now);
+    ended.version += 1;
+    ended
+}
+
+/// What a wish to cancel comes to.
+#[derive(Debug)]
+pub enum Cancel {
+    /// Nobody works on it: it ends here.
+    Ended(Run),
+    /// Its worker has to notice first.
+    Asked(Run),
+    /// It ended, or was asked to, before.
+    Already,
+}
+
+/// Somebody wants the run to stop.
+pub fn cancel(run: &Run, now: Moment) -> Cancel {
+    match run.status {
+        RunStatus::Queued | RunStatus::Paused | RunStatus::Parked => Cancel::Ended(end_cancelled(run, now, "cancelled before it went on")),
+        // Between two slices nobody holds it.
+        RunStatus::Running if run.lease_until.is_none() => Cancel::Ended(end_cancelled(run, now, "cancelled between two slices")),
+        RunStatus::Running => {
+            let mut asked = run.clone();
+            asked.cancel_requested = true;
+            asked.status = RunStatus::Cancelling;
+            asked.status_reason = Some(format!("asked to stop at {now}; its worker stops at the next page"));
+            asked.version += 1;
+            Cancel::Asked(asked)
+        }
+        _ => Cancel::Already,
+    }
+}
+
+/// What the tick does with a run that is due.
+#[derive(Debug)]
+pub enum Nudge {
+    /// Send its message, once this row is written.
+    Send(Run),
+    /// It comes to its end here.
+    End(Run),
+    NotDue,
+}
+
+/// Looks at a run that the index says is due. Indexes lag, so the row decides.
+pub fn nudge(run: &Run, now: Moment) -> Nudge {
+    let dead = run.lease_until.is_some_and(|until| until < now);
+    match run.status {
+        RunStatus::Cancelling if dead => Nudge::End(end_cancelled(run, now, "cancelled while its worker was lost")),
+        RunStatus::Running if dead && run.claims_since_progress >= MOST_CLAIMS => {
+            let why = format!("{MOST_CLAIMS} workers in a row took this run and were lost before they got anything done");
+            Nudge::End(fail(run, now, "WORKER_LOST", &why, run.next_request.clone()))
+        }
+        RunStatus::Running if dead => {
+            // The lease stays as it is: it is what lets the next claim win. The
+            // index must show the next try, so the dead lease moves aside.
+            let mut freed = run.clone();
+            freed.lease_until = None;
+            Nudge::Send(resend(&freed, now))
+        }
+        RunStatus::Queued | RunStatus::Paused | RunStatus::Running
+            if run.lease_until.is_none() && run.next_send_at.is_some_and(|at| at <= now) =>
+        {
+            Nudge::Send(resend(run, now))
+        }
+        _ => Nudge::NotDue,
+    }
+}
+
+/// The run with its next send moved on: 90 seconds, doubling to 15 minutes.
+fn resend(run: &Run, now: Moment) -> Run {
+    let mut sent = run.clone();
+    let span = FIRST_RESEND.saturating_mul(1 << run.sends.min(10)).min(LONGEST_RESEND);
+    sent.next_send_at = Some(now.plus(span));
+    sent.sends += 1;
+    sent.version += 1;
+    sent
+}
+
+/// The queue gave a message up. Its run is buried only if the message is of the
+/// present epoch and nobody holds the run: otherwise someone went on with it.
+pub fn bury(run: &Run, epoch: u64, now: Moment) -> Option<Run> {
+    if run.status.is_terminal() || run.epoch != epoch || run.is_leased(now) {
+        return None;
+    }
+    if run.status == RunStatus::Cancelling {
+        return Some(end_cancelled(run, now, "cancelled while its worker was lost"));
+    }
+    let why = "its message was given up after it had failed too often; the log has the reasons";
+    Some(fail(run, now, "DEAD_LETTER", why, run.next_request.clone()))
+}
+
+/// What a process leased before it died is free at once when the next one, which
+/// has the data folder to itself, starts.
+pub fn expire(run: &Run, now: Moment) -> Option<Run> {
+    if run.status.is_terminal() {
+        return None;
+    }
+    if run.status == RunStatus::Cancelling {
+        return Some(end_cancelled(run, now, "cancelled while its worker was lost"));
+    }
+    let mut expired = run.clone();
+    expired.lease_until = None;
+    expired.claimed_by = None;
+    // Queue contents are lost with the process: whatever is not waiting for a
+    // moment of its own is sent again now.
+    expired.next_send_at = Some(run.resumes_at.filter(|until| *until > now).unwrap_or(now));
+    expired.sends = 0;
+    expired.version += 1;
+    Some(expired)
+}
+
+#[cfg(test)]
+#[path = "moves_tests.rs"]
+mod tests;

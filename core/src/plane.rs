@@ -1,0 +1,50 @@
+//! What every door receives: the table, the queue, and everything that would
+//! otherwise be ambient.
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::Http;
+use crate::queue::Queue;
+use crate::store::Store;
+use crate::store::table::Table;
+use crate::vault::Vault;
+
+/// One deployment, seen from one process.
+#[derive(Clone, Debug)]
+pub struct Plane {
+    pub config: Config,
+    pub clock: Clock,
+    pub chance: Chance,
+    pub store: Store,
+    pub queue: Queue,
+    pub http: Http,
+    pub vault: Vault,
+}
+
+impl Plane {
+    /// The plane of a function in the cloud. Region, endpoint and identity are
+    /// the SDK's to find.
+    pub async fn in_the_cloud(config: Config) -> Result<Self, String> {
+        let shared = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+        let key = config.kms_key.clone().ok_or("PULLCORD_KMS_KEY is not set: credentials could not be sealed")?;
+        let vault = Vault::Kms { client: aws_sdk_kms::Client::new(&shared), key };
+        let (table, queue) = (aws_sdk_dynamodb::Client::new(&shared), aws_sdk_sqs::Client::new(&shared));
+        Self::assemble(config, Clock::system(), Chance::system(), table, queue, vault)
+    }
+
+    /// Puts a plane together from clients that were made for it.
+    pub fn assemble(
+        config: Config,
+        clock: Clock,
+        chance: Chance,
+        table: aws_sdk_dynamodb::Client,
+        queue: aws_sdk_sqs::Client,
+        vault: Vault,
+    ) -> Result<Self, String> {
+        let table = Table::new(table, &config.table, clock.clone(), chance.clone());
+        let queue = Queue::new(queue, &config.queue_url);
+        let http = Http::network(&config)?;
+        Ok(Self { store: Store::new(table), queue, http, vault, config, clock, chance })
+    }
+}

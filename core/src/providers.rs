@@ -1,0 +1,121 @@
+//! The trait and the list of all providers.
+//!
+//! A provider has no client, no token, no clock and is not async. It says which
+//! request begins a stream, and reads a reply into items and the request for
+//! the page after it. That request, serialised, is the checkpoint: `Link`
+//! headers, body links and cursors are all the same to the engine.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Moment;
+use crate::model::{Item, Source, Stream};
+use crate::vault::Credential;
+
+mod github;
+mod paging;
+mod verdict;
+
+pub use paging::{next_link, stays_home};
+pub use verdict::{Limit, Verdict, Wait, judge, limit_of};
+
+/// Every provider there is, in the order that lists show them.
+pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub];
+
+/// The provider of that name.
+pub fn named(name: &str) -> Option<&'static dyn Provider> {
+    PROVIDERS.iter().copied().find(|provider| provider.name() == name)
+}
+
+/// One request to a provider. It has no secret in it and can be stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageRequest {
+    pub stream: Stream,
+    pub url: String,
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    #[serde(default)]
+    pub body: Option<String>,
+    /// Which page of its run this is, from 1.
+    pub number: u64,
+}
+
+impl PageRequest {
+    /// The page after this one, at `url`.
+    #[must_use]
+    pub fn followed_by(&self, url: String) -> Self {
+        Self { url, number: self.number + 1, ..self.clone() }
+    }
+}
+
+/// What came back. Header names are in lower case.
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+/// What a run wants of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Only what changed since; everything if unset.
+    pub since: Option<Moment>,
+    pub include_closed: bool,
+}
+
+/// One page, read.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub items: Vec<Item>,
+    pub next: Option<PageRequest>,
+    /// Only if the provider stated it.
+    pub total: Option<u64>,
+    /// Entries that could not be understood: they are named, and do not stop
+    /// the page.
+    pub rejected: Vec<Rejected>,
+}
+
+/// An entry that could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    pub which: String,
+    pub why: String,
+}
+
+/// A reply that is not what the provider promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(pub String);
+
+/// A forge or a vendor, on the wire.
+pub trait Provider: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    fn default_base_url(&self) -> &'static str;
+
+    fn streams(&self) -> &'static [Stream];
+
+    /// What is wrong with the name of a repository, if anything is.
+    fn check_repository(&self, repository: &str) -> Result<(), &'static str>;
+
+    /// The request for a stream's first page.
+    fn begin(&self, source: &Source, stream: Stream, wanted: Wanted) -> PageRequest;
+
+    /// The headers that show a credential.
+    fn authorize(&self, credential: &Credential) -> Vec<(&'static str, String)>;
+
+    /// Items, and the request for the next page.
+    fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable>;
+
+    /// What a reply means, before anyone reads it.
+    fn judge(&self, reply: &Reply) -> Verdict {
+        judge(reply)
+    }
+}

@@ -1,0 +1,170 @@
+//! What a reply means: one table from status, headers and body.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Reply;
+use crate::clock::Moment;
+
+/// What a reply means, before anyone reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A page.
+    Readable,
+    /// Nothing changed since the validator that was sent.
+    Unchanged,
+    /// The provider is unwell: the same request may succeed soon.
+    Retry(String),
+    /// A limit was reached.
+    Throttled { wait: Wait, why: String },
+    /// The credential is not accepted at all.
+    Unauthenticated(String),
+    /// The credential lacks a permission.
+    Denied(String),
+    /// The stream does not exist there: switched off, removed, not in the plan.
+    Unavailable(String),
+    /// It lives elsewhere now.
+    Moved(String),
+    /// There is no such thing, or it is not for us to see.
+    Missing(String),
+    /// Our request is wrong.
+    Rejected(String),
+}
+
+/// How long a limit lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    For(Duration),
+    Until(Moment),
+    Unknown,
+}
+
+/// What the headers say is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub remaining: u64,
+    pub limit: Option<u64>,
+    pub resets_at: Option<Moment>,
+}
+
+/// Reads the limit headers that forges send.
+pub fn limit_of(reply: &Reply) -> Option<Limit> {
+    let number = |name: &str| reply.header(name).or_else(|| reply.header(&format!("x-{name}")))?.trim().parse::<u64>().ok();
+    Some(Limit {
+        remaining: number("ratelimit-remaining")?,
+        limit: number("ratelimit-limit"),
+        resets_at: number("ratelimit-reset").and_then(|seconds| i64::try_from(seconds).ok()).map(|seconds| Moment(seconds * 1000)),
+    })
+}
+
+/// Judges a reply by what forges have in common.
+pub fn judge(reply: &Reply) -> Verdict {
+    let message = message_of(reply);
+    match reply.status {
+        200..=299 => Verdict::Readable,
+        304 => Verdict::Unchanged,
+        301 | 302 | 307 | 308 => match reply.header("location") {
+            Some(location) => Verdict::Moved(location.to_owned()),
+            None => Verdict::Retry(format!("{} without a location", reply.status)),
+        },
+        401 => Verdict::Unauthenticated(message),
+        403 | 429 if is_limit(reply, &message) => Verdict::Throttled { wait: wait_of(reply), why: message },
+        429 => Verdict::Throttled { wait: wait_of(reply), why: message },
+        403 if speaks_of(&message, &["disabled", "not available", "archived"]) => Verdict::Unavailable(message),
+        403 => Verdict::Denied(match reply.header("x-accepted-github-permissions") {
+            Some(permissions) => format!("{message} (needs {permissions})"),
+            None => message,
+        }),
+        404 => Verdict::Missing(message),
+        410 => Verdict::Unavailable(message),
+        408 | 500..=599 => Verdict::Retry(format!("{} {message}", reply.status)),
+        _ => Verdict::Rejected(format!("{} {message}", reply.status)),
+    }
+}
+
+/// A 403 is a limit if it says so, in its headers or in its text.
+fn is_limit(reply: &Reply, message: &str) -> bool {
+    reply.header("retry-after").is_some()
+        || limit_of(reply).is_some_and(|limit| limit.remaining == 0)
+        || speaks_of(message, &["rate limit", "secondary rate", "abuse detection"])
+}
+
+/// `Retry-After` first; else the window's end, if nothing is left in it. A limit
+/// of another kind says nothing of its end.
+fn wait_of(reply: &Reply) -> Wait {
+    if let Some(after) = reply.header("retry-after") {
+        if let Ok(seconds) = after.trim().parse() {
+            return Wait::For(Duration::from_secs(seconds));
+        }
+        if let Some(until) = Moment::parse_http_date(after) {
+            return Wait::Until(until);
+        }
+    }
+    match limit_of(reply) {
+        Some(Limit { remaining: 0, resets_at: Some(until), .. }) => Wait::Until(until.plus(Duration::from_secs(1))),
+        _ => Wait::Unknown,
+    }
+}
+
+fn speaks_of(message: &str, words: &[&str]) -> bool {
+    let message = message.to_ascii_lowercase();
+    words.iter().any(|word| message.contains(word))
+}
+
+/// The provider's own words, short enough to show. Forges put them in different
+/// places, and some send plain text.
+fn message_of(reply: &Reply) -> String {
+    let text = match serde_json::from_slice::<Value>(&reply.body) {
+        Ok(Value::Object(body)) => [body.get("message"), body.get("error").and_then(|error| error.get("message")), body.get("error")]
+            .into_iter()
+            .flatten()
+            .find_map(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        Ok(Value::String(text)) => text,
+        Ok(_) => String::new(),
+        Err(_) => String::from_utf8_lossy(&reply.body).trim().to_owned(),
+    };
+    text.chars().filter(|character| !character.is_control()).take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Reply { status, headers, body: body.as_bytes().to_vec() }
+    }
+
+    /// S2.13: limits, permissions and switched-off features all come as 403, and
+    /// must not be taken for each other.
+    #[test]
+    fn every_kind_of_refusal_is_told_apart() {
+        let primary = reply(
+            403,
+            &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000000")],
+            r#"{"message":"API rate limit exceeded for user ID 1."}"#,
+        );
+        let until = Wait::Until(Moment(1_700_000_001_000));
+        assert_eq!(judge(&primary), Verdict::Throttled { wait: until, why: "API rate limit exceeded for user ID 1.".into() });
+
+        let secondary = reply(403, &[("x-ratelimit-remaining", "4000")], r#"{"message":"You have exceeded a secondary rate limit."}"#);
+        assert!(matches!(judge(&secondary), Verdict::Throttled { wait: Wait::Unknown, .. }));
+
+        let after = reply(429, &[("retry-after", "30")], "Retry later");
+        assert_eq!(judge(&after), Verdict::Throttled { wait: Wait::For(Duration::from_secs(30)), why: "Retry later".into() });
+
+        let permission = reply(403, &[("x-accepted-github-permissions", "issues=read")], r#"{"message":"Resource not accessible by integration"}"#);
+        assert_eq!(judge(&permission), Verdict::Denied("Resource not accessible by integration (needs issues=read)".into()));
+
+        let off = reply(410, &[], r#"{"message":"Issues are disabled for this repo"}"#);
+        assert_eq!(judge(&off), Verdict::Unavailable("Issues are disabled for this repo".into()));
+        assert!(matches!(judge(&reply(401, &[], r#"{"message":"Bad credentials"}"#)), Verdict::Unauthenticated(_)));
+        assert!(matches!(judge(&reply(404, &[], "")), Verdict::Missing(_)));
+        assert!(matches!(judge(&reply(422, &[], "")), Verdict::Rejected(_)));
+        assert!(matches!(judge(&reply(502, &[], "<html>")), Verdict::Retry(_)));
+        assert_eq!(judge(&reply(301, &[("location", "https://x/y")], "")), Verdict::Moved("https://x/y".into()));
+    }
+}

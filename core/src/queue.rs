@@ -1,0 +1,99 @@
+//! The messages that workers receive.
+//!
+//! A message is a struct with a version in its tag, and says nothing that could
+//! go stale: which run, whose gate it holds (which never changes) and the epoch
+//! at which it was sent. Everything else is read from the table.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Fault;
+use crate::model::{Owner, Run, RunId, WorkspaceId};
+
+/// The longest a message can wait in the queue.
+pub const LONGEST_DELAY: Duration = Duration::from_mins(15);
+
+/// What a worker can be told to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", deny_unknown_fields)]
+pub enum Job {
+    /// Go on with a run.
+    #[serde(rename = "sync.v1")]
+    Sync { of: Owner, run: RunId, epoch: u64 },
+}
+
+impl Job {
+    /// The message for a run as it stands.
+    pub fn for_run(run: &Run) -> Self {
+        Self::Sync { of: run.owner.clone(), run: run.id, epoch: run.epoch }
+    }
+
+    /// Reads a message's body; the error says what is wrong with it.
+    pub fn decode(body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|why| why.to_string())
+    }
+}
+
+/// The queue that workers read.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+impl Queue {
+    pub fn new(client: Client, url: &str) -> Self {
+        Self { client, url: url.to_owned() }
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Sends a job, to be seen after `delay`. Messages of one workspace form a
+    /// group, so that the backlog of one does not hold up the others.
+    pub async fn send(&self, job: &Job, workspace: &WorkspaceId, delay: Duration) -> Result<(), Fault> {
+        let body = serde_json::to_string(job).map_err(|why| Fault::broken("queue", why))?;
+        let seconds = i32::try_from(delay.min(LONGEST_DELAY).as_millis().div_ceil(1000)).unwrap_or(900);
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .message_group_id(workspace.as_str())
+            .delay_seconds(seconds)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| Fault::unavailable("queue", DisplayErrorContext(error)))
+    }
+
+    /// Whether the queue answers.
+    pub async fn is_reachable(&self) -> bool {
+        let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages;
+        self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name).send().await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SourceId;
+
+    #[test]
+    fn a_message_says_its_version_and_refuses_what_it_does_not_know() {
+        let run = RunId(uuid::Uuid::nil());
+        let job = Job::Sync { of: Owner::Source(SourceId::known("web")), run, epoch: 3 };
+        let body = serde_json::to_string(&job).expect("plain data");
+        assert_eq!(body, r#"{"job":"sync.v1","of":{"source":"web"},"run":"00000000-0000-0000-0000-000000000000","epoch":3}"#);
+        assert_eq!(Job::decode(&body), Ok(job));
+        assert!(Job::decode(&body.replace("sync.v1", "sync.v9")).is_err());
+        assert!(Job::decode("not json").is_err());
+    }
+}

@@ -1,0 +1,173 @@
+//! Look: one run, many runs, a source and what it holds.
+//!
+//! Looking needs a role in the workspace; without one there is nothing to see,
+//! and it looks the same as if it did not exist.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::error::{Error, Fault};
+use crate::model::{Gate, Owner, Person, Project, ProjectId, Right, Role, Run, RunId, Source, SourceId, WorkspaceId};
+use crate::plane::Plane;
+use crate::store::items::{Audit, Quota};
+use crate::store::{ItemFilter, ItemPage};
+use crate::trigger::{Asker, quota_key};
+
+/// Between two looks at a run that someone waits for: soon at first, and never
+/// more than half a second late.
+const FIRST_LOOK: Duration = Duration::from_millis(40);
+const LAST_LOOK: Duration = Duration::from_millis(500);
+
+/// The caller's role in a workspace that they can see.
+pub fn role(person: &Person, workspace: &WorkspaceId, what: &'static str) -> Result<Role, Error> {
+    person.role_in(workspace).ok_or(Error::NotFound(what))
+}
+
+/// A source with its gate, for whoever may see it.
+#[derive(Debug)]
+pub struct Looked {
+    pub source: Source,
+    pub gate: Gate,
+    pub role: Role,
+    pub quota: Option<Quota>,
+}
+
+pub async fn source(plane: &Plane, asker: &Asker, id: &SourceId) -> Result<Looked, Error> {
+    let (rows, person) = futures::try_join!(plane.store.source_rows(id), asker.person(&plane.store))?;
+    let rows = rows.filter(|rows| rows.source.deleted_at.is_none()).ok_or(Error::NotFound("source"))?;
+    let role = role(&person, &rows.source.workspace, "source")?;
+    let quota = match quota_key(&rows.source) {
+        Some(key) => plane.store.quota(&key).await?,
+        None => None,
+    };
+    Ok(Looked { source: rows.source, gate: rows.gate, role, quota })
+}
+
+/// The sources of a workspace, with their gates.
+pub async fn sources(plane: &Plane, asker: &Asker, workspace: &WorkspaceId) -> Result<Vec<(Source, Gate)>, Error> {
+    let person = asker.person(&plane.store).await?;
+    role(&person, workspace, "workspace")?;
+    let ids = plane.store.source_ids(workspace).await?;
+    let found = plane.store.sources(&ids).await?;
+    Ok(found.into_iter().filter(|(source, _)| source.deleted_at.is_none()).collect())
+}
+
+pub async fn run(plane: &Plane, asker: &Asker, id: RunId) -> Result<Run, Error> {
+    let (run, person) = futures::try_join!(plane.store.find_run(id), asker.person(&plane.store))?;
+    let run = run.ok_or(Error::NotFound("run"))?;
+    role(&person, &run.workspace, "run")?;
+    Ok(run)
+}
+
+/// Waits until a run is newer than `after`, or has ended, or time is up.
+pub async fn newer(plane: &Plane, run: Run, after: u64, until: Moment) -> Result<Run, Fault> {
+    wait(plane, run, until, |run| run.version > after || run.status.is_terminal()).await
+}
+
+/// Waits until a run has ended, or time is up.
+pub async fn ended(plane: &Plane, run: Run, until: Moment) -> Result<Run, Fault> {
+    wait(plane, run, until, |run| run.status.is_terminal()).await
+}
+
+async fn wait(plane: &Plane, mut run: Run, until: Moment, enough: impl Fn(&Run) -> bool) -> Result<Run, Fault> {
+    let mut pause = FIRST_LOOK;
+    while !enough(&run) {
+        let left = until.since(plane.clock.now());
+        if left.is_zero() {
+            break;
+        }
+        plane.clock.sleep(pause.min(left)).await;
+        pause = (pause * 2).min(LAST_LOOK);
+        run = plane.store.run(&run.owner, run.id).await?.unwrap_or(run);
+    }
+    Ok(run)
+}
+
+pub async fn runs_of_source(plane: &Plane, asker: &Asker, id: &SourceId, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Error> {
+    source(plane, asker, id).await?;
+    Ok(plane.store.runs_of(&Owner::Source(id.clone()), before, limit).await?)
+}
+
+pub async fn runs_in_workspace(
+    plane: &Plane,
+    asker: &Asker,
+    workspace: &WorkspaceId,
+    before: Option<String>,
+    limit: usize,
+) -> Result<Vec<(String, Run)>, Error> {
+    role(&asker.person(&plane.store).await?, workspace, "workspace")?;
+    Ok(plane.store.runs_in(workspace, before, limit).await?)
+}
+
+pub async fn items(plane: &Plane, asker: &Asker, id: &SourceId, filter: &ItemFilter, after: Option<String>, limit: usize) -> Result<ItemPage, Error> {
+    source(plane, asker, id).await?;
+    Ok(plane.store.items(id, filter, after, limit).await?)
+}
+
+pub async fn audit_of_run(plane: &Plane, asker: &Asker, id: RunId) -> Result<Vec<Audit>, Error> {
+    run(plane, asker, id).await?;
+    Ok(plane.store.audit_of(id).await?)
+}
+
+/// What is on record in a workspace. It names people and reasons: for admins.
+pub async fn audit_in_workspace(
+    plane: &Plane,
+    asker: &Asker,
+    workspace: &WorkspaceId,
+    before: Option<String>,
+    limit: usize,
+) -> Result<Vec<(String, Audit)>, Error> {
+    let role = role(&asker.person(&plane.store).await?, workspace, "workspace")?;
+    if !role.may(Right::Administer) {
+        return Err(Error::Forbidden(format!("a {role} may not read the audit of a workspace")));
+    }
+    Ok(plane.store.audit_in(workspace, before, limit).await?)
+}
+
+/// A project with the gate of its documents, if it has any.
+pub async fn project(plane: &Plane, asker: &Asker, id: &ProjectId) -> Result<(Project, Option<Gate>), Error> {
+    let documents = SourceId::known(id.as_str());
+    let (project, person, rows) =
+        futures::try_join!(plane.store.project(id), asker.person(&plane.store), plane.store.source_rows(&documents))?;
+    let project = project.ok_or(Error::NotFound("project"))?;
+    role(&person, &project.workspace, "project")?;
+    let gate = rows.filter(|rows| rows.source.deleted_at.is_none() && project.documents.as_ref() == Some(&rows.source.id)).map(|rows| rows.gate);
+    Ok((project, gate))
+}
+
+/// The projects of every workspace that the caller belongs to.
+pub async fn projects(plane: &Plane, asker: &Asker) -> Result<Vec<(Project, Option<Gate>)>, Error> {
+    let person = asker.person(&plane.store).await?;
+    let mut found = Vec::new();
+    for workspace in visible(plane, &person).await? {
+        found.extend(plane.store.projects(&workspace).await?);
+    }
+    let ids: Vec<SourceId> = found.iter().filter_map(|project| project.documents.clone()).collect();
+    let gates = plane.store.sources(&ids).await?;
+    let gate_of = |project: &Project| {
+        let documents = project.documents.as_ref()?;
+        gates.iter().find(|(source, _)| source.id == *documents && source.deleted_at.is_none()).map(|(_, gate)| gate.clone())
+    };
+    Ok(found.into_iter().map(|project| { let gate = gate_of(&project); (project, gate) }).collect())
+}
+
+/// The workspaces that someone can see.
+pub async fn visible(plane: &Plane, person: &Person) -> Result<Vec<WorkspaceId>, Fault> {
+    if person.is_operator() {
+        return Ok(plane.store.all_workspaces().await?.into_iter().map(|workspace| workspace.slug).collect());
+    }
+    Ok(person.memberships.iter().map(|(workspace, _)| workspace.clone()).collect())
+}
+
+/// Whether table and queue answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub table: bool,
+    pub queue: bool,
+}
+
+pub async fn health(plane: &Plane) -> Health {
+    let key = crate::store::keys::workspace(&WorkspaceId::deployment());
+    let (table, queue) = futures::join!(plane.store.table.get(&key), plane.queue.is_reachable());
+    Health { table: table.is_ok(), queue }
+}

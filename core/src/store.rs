@@ -1,0 +1,268 @@
+//! Verbs over the table.
+//!
+//! Each verb is one read or one commit. Moves are decided elsewhere, by pure
+//! functions; a verb writes what was decided if the rows are still as they were
+//! read, and otherwise hands back the row that won.
+
+pub mod conditions;
+pub mod items;
+pub mod keys;
+pub mod table;
+
+mod listed;
+mod tenants;
+
+pub use listed::{ItemFilter, ItemPage};
+
+use conditions::{Range, Write};
+use items::{Audit, Idempotency, Quota, Row, RunPointer, decode, encode, encode_audit, encode_gate, encode_run, expire};
+use keys::Key;
+use table::{Commit, Lost, Query, Table};
+
+use crate::admission::{Counted, release};
+use crate::clock::Moment;
+use crate::error::Fault;
+use crate::model::{Gate, Owner, Run, RunId, Source, SourceId, Stream, StreamState};
+
+/// The table, as the doors see it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub table: Table,
+}
+
+/// What a trigger has to know of a source, read in one query.
+#[derive(Clone, Debug)]
+pub struct SourceRows {
+    pub source: Source,
+    pub gate: Gate,
+    /// The newest runs, newest first.
+    pub latest: Vec<Run>,
+}
+
+impl SourceRows {
+    pub fn owner(&self) -> Owner {
+        Owner::Source(self.source.id.clone())
+    }
+}
+
+/// A run that is to be let in, with all that has to hold.
+#[derive(Debug)]
+pub struct Admittance<'a> {
+    pub run: &'a Run,
+    pub gate: &'a Gate,
+    pub gate_seen: u64,
+    /// The run that makes way, as it ends, and the version it had.
+    pub displaced: Option<(&'a Run, u64)>,
+    pub quota: Option<(Key, u64)>,
+    pub idempotency: Option<(&'a str, Idempotency)>,
+    pub audit: Vec<(String, Audit)>,
+    /// Written with it: the source that is to be deleted, say.
+    pub also: Vec<Write>,
+}
+
+/// How an admittance ended.
+#[derive(Debug)]
+pub enum Admitted {
+    Done,
+    /// Another got the gate, or changed it.
+    GateLost(Option<Box<Gate>>),
+    /// The run that was to make way moved on.
+    HolderLost,
+    QuotaLow(Quota),
+    /// The same idempotency key was used at the same moment.
+    KeyTaken(Option<Idempotency>),
+    /// Something written along with it was not as expected.
+    Lost(&'static str),
+}
+
+/// How the writing of a moved row ended.
+#[derive(Debug)]
+pub enum Saved {
+    Done,
+    /// The row that was there instead; none if it is gone.
+    Lost(Option<Box<Run>>),
+}
+
+const RUN: &str = "run";
+const GATE: &str = "gate";
+
+impl Store {
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// A source, its gate and its newest runs: one query.
+    pub async fn source_rows(&self, id: &SourceId) -> Result<Option<SourceRows>, Fault> {
+        let query = Query {
+            index: None,
+            hash: keys::source_partition(id),
+            range: Range::Between("r#".into(), "~~".into()),
+            limit: Some(4),
+            newest_first: true,
+        };
+        let (mut source, mut gate, mut latest) = (None, None, Vec::new());
+        for row in self.table.query(query).await? {
+            match items::text(&row, "kind") {
+                "source" => source = Some(decode::<Source>(row)?),
+                "gate" => gate = Some(decode::<Gate>(row)?),
+                _ => latest.push(decode::<Run>(row)?),
+            }
+        }
+        Ok(source.map(|source| SourceRows { source, gate: gate.unwrap_or_default(), latest }))
+    }
+
+    pub async fn gate(&self, owner: &Owner) -> Result<Gate, Fault> {
+        self.table.get(&keys::gate(owner)).await?.map(decode).transpose().map(Option::unwrap_or_default)
+    }
+
+    pub async fn run(&self, owner: &Owner, id: RunId) -> Result<Option<Run>, Fault> {
+        self.table.get(&keys::run(owner, id)).await?.map(decode).transpose()
+    }
+
+    /// A run of which only the id is known.
+    pub async fn find_run(&self, id: RunId) -> Result<Option<Run>, Fault> {
+        match self.table.get(&keys::run_pointer(id)).await? {
+            Some(row) => self.run(&decode::<RunPointer>(row)?.owner, id).await,
+            None => Ok(None),
+        }
+    }
+
+    pub async fn idempotency(&self, scope: &str, now: Moment) -> Result<Option<Idempotency>, Fault> {
+        let row = self.table.get(&keys::idempotency(scope)).await?;
+        let found: Option<Idempotency> = row.map(decode).transpose()?;
+        Ok(found.filter(|found| found.expires_at >= now))
+    }
+
+    /// Lets a run in: one transaction.
+    pub async fn admit(&self, admittance: Admittance<'_>, now: Moment) -> Result<Admitted, Fault> {
+        let Admittance { run, gate, gate_seen, displaced, quota, idempotency, audit, also } = admittance;
+        let mut pointer = encode("run_pointer", &keys::run_pointer(run.id), &RunPointer { owner: run.owner.clone() })?;
+        expire(&mut pointer, run.created_at.plus(std::time::Duration::from_hours(90 * 24)));
+        let mut writes = vec![
+            conditions::put_over(GATE, encode_gate(&run.owner, gate)?, gate_seen),
+            conditions::put_new(RUN, encode_run(run)?),
+            conditions::put("pointer", pointer),
+        ];
+        if let Some((displaced, seen)) = displaced {
+            writes.push(conditions::put_over("displaced", encode_run(displaced)?, seen));
+        }
+        if let Some((key, floor)) = quota {
+            writes.push(conditions::quota_left("quota", key, floor, now));
+        }
+        if let Some((scope, idempotency)) = &idempotency {
+            let mut row = encode("idempotency", &keys::idempotency(scope), idempotency)?;
+            expire(&mut row, idempotency.expires_at);
+            writes.push(conditions::put_unless_live("idempotency", row, now));
+        }
+        for (id, audit) in &audit {
+            writes.push(conditions::put("audit", encode_audit(&run.workspace, id, audit)?));
+        }
+        writes.extend(also);
+        let Commit::Lost(Lost { what, row }) = self.table.commit(writes).await? else { return Ok(Admitted::Done) };
+        Ok(match what {
+            GATE => {
+                let winner: Option<Gate> = row.map(decode).transpose()?;
+                if winner.as_ref().is_some_and(|winner| winner.holder == Some(run.id)) {
+                    // Our own commit, whose answer was lost on the way.
+                    return Ok(Admitted::Done);
+                }
+                Admitted::GateLost(winner.map(Box::new))
+            }
+            RUN => Admitted::Done,
+            "displaced" => Admitted::HolderLost,
+            "quota" => Admitted::QuotaLow(row.map(decode).transpose()?.unwrap_or_default()),
+            "idempotency" => Admitted::KeyTaken(row.map(decode).transpose()?),
+            other => Admitted::Lost(other),
+        })
+    }
+
+    /// Writes a run as a move left it, with whatever belongs to the move.
+    pub async fn save_run(&self, run: &Run, seen: u64, with: Vec<Write>) -> Result<Saved, Fault> {
+        let mut writes = vec![conditions::put_over(RUN, encode_run(run)?, seen)];
+        writes.extend(with);
+        match self.table.commit(writes).await? {
+            Commit::Done => Ok(Saved::Done),
+            Commit::Lost(Lost { what: RUN, row }) => Ok(Saved::Lost(row.map(decode).transpose()?)),
+            Commit::Lost(lost) => Err(Fault::unavailable("table", format!("{} changed under a run's part", lost.what))),
+        }
+    }
+
+    /// Ends a run and frees its gate: one transaction. The gate may be changed
+    /// by others meanwhile (settings, say); then it is released as it is now.
+    pub async fn end_run(&self, run: &Run, seen: u64, counted: Counted, with: &[Write], now: Moment) -> Result<Saved, Fault> {
+        loop {
+            let gate = self.gate(&run.owner).await?;
+            let mut writes = vec![conditions::put_over(RUN, encode_run(run)?, seen)];
+            if let Some(freed) = release(&gate, run, counted, now) {
+                writes.push(conditions::put_over(GATE, encode_gate(&run.owner, &freed)?, gate.version));
+            }
+            writes.extend_from_slice(with);
+            match self.table.commit(writes).await? {
+                Commit::Done => return Ok(Saved::Done),
+                Commit::Lost(Lost { what: RUN, row }) => return Ok(Saved::Lost(row.map(decode).transpose()?)),
+                Commit::Lost(Lost { what: GATE, .. }) => {}
+                Commit::Lost(lost) => return Err(Fault::unavailable("table", format!("{} changed under a run's end", lost.what))),
+            }
+        }
+    }
+
+    /// The runs that are due, oldest first within each shard.
+    pub async fn due(&self, now: Moment, most: usize) -> Result<Vec<Run>, Fault> {
+        let shards = keys::due_shards().map(|hash| {
+            let query = Query { index: Some(keys::DUE_INDEX), hash, range: Range::DueBy(now), limit: Some(most), newest_first: false };
+            self.table.query(query)
+        });
+        let rows: Vec<Row> = futures::future::try_join_all(shards).await?.into_iter().flatten().collect();
+        let keys: Vec<Key> = rows.iter().map(items::key_of).collect();
+        self.table.get_many(&keys).await?.into_iter().map(decode).collect()
+    }
+
+    /// Every run that has not ended, or those of them that were made before a
+    /// moment: a run's id tells when it was made, so the index suffices to choose.
+    pub async fn open_runs(&self, made_before: Option<Moment>) -> Result<Vec<Run>, Fault> {
+        let shards = keys::due_shards().map(|hash| self.table.query(Query { index: Some(keys::DUE_INDEX), ..Query::partition(hash, Range::All) }));
+        let rows: Vec<Row> = futures::future::try_join_all(shards).await?.into_iter().flatten().collect();
+        let wanted = |key: &Key| {
+            let made = key.sk.strip_prefix("r#").and_then(RunId::parse).and_then(|id| id.made_at());
+            made_before.is_none_or(|before| made.is_none_or(|made| made < before))
+        };
+        let keys: Vec<Key> = rows.iter().map(items::key_of).filter(wanted).collect();
+        let runs = self.table.get_many(&keys).await?.into_iter().map(decode).collect::<Result<Vec<Run>, _>>()?;
+        Ok(runs.into_iter().filter(|run| !run.status.is_terminal()).collect())
+    }
+
+    pub async fn stream_state(&self, source: &SourceId, stream: Stream, include_closed: bool) -> Result<StreamState, Fault> {
+        let row = self.table.get(&keys::stream(source, stream, include_closed)).await?;
+        row.map(decode).transpose().map(Option::unwrap_or_default)
+    }
+
+    /// The write of what a stream remembers, over what was read.
+    pub fn stream_write(source: &SourceId, stream: Stream, include_closed: bool, state: &StreamState, seen: u64) -> Result<Write, Fault> {
+        let row = encode("stream", &keys::stream(source, stream, include_closed), state)?;
+        Ok(conditions::put_over("stream", row, seen))
+    }
+
+    /// What the provider said is left. An older word than the one known loses,
+    /// which is as it should be.
+    pub async fn record_quota(&self, key: &Key, quota: &Quota) -> Result<(), Fault> {
+        let row = encode("quota", key, quota)?;
+        let resets_at = quota.resets_at.unwrap_or(Moment(0));
+        self.table.commit(vec![conditions::quota_seen("quota", row, quota.remaining, resets_at)]).await.map(drop)
+    }
+
+    pub async fn quota(&self, key: &Key) -> Result<Option<Quota>, Fault> {
+        self.table.get(key).await?.map(decode).transpose()
+    }
+
+    /// Writes one line of the audit.
+    pub async fn audit(&self, workspace: &crate::model::WorkspaceId, id: &str, audit: &Audit) -> Result<(), Fault> {
+        self.table.commit(vec![conditions::put("audit", encode_audit(workspace, id, audit)?)]).await.map(drop)
+    }
+
+    /// Counts a refusal: the same one in the same minute is one line.
+    pub async fn audit_folded(&self, workspace: &crate::model::WorkspaceId, id: &str, audit: &Audit) -> Result<(), Fault> {
+        let row = encode_audit(workspace, id, audit)?;
+        let write = conditions::count_audit("audit", keys::audit(workspace, audit.at, id), &row);
+        self.table.commit(vec![write]).await.map(drop)
+    }
+}

@@ -1,0 +1,175 @@
+//! Every condition and expression; nowhere else is one written.
+//!
+//! Nearly all writes are "put this row if it is still the one I read", since
+//! the moves themselves are decided by pure functions over what was read. The
+//! row that refused comes back, and the decision is made again on it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::items::Row;
+use super::keys::Key;
+use crate::clock::Moment;
+
+/// Something that must hold for a write to be done.
+#[derive(Clone, Debug, Default)]
+pub struct Condition {
+    pub expression: String,
+    pub names: HashMap<String, String>,
+    pub values: Row,
+}
+
+/// One write of a commit. `what` names it when it is the one that lost.
+#[derive(Clone, Debug)]
+pub struct Write {
+    pub what: &'static str,
+    pub action: Action,
+    pub condition: Option<Condition>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Action {
+    Put(Row),
+    Delete(Key),
+    Check(Key),
+    Update(Key, String),
+}
+
+/// Puts a row, whatever was there.
+pub fn put(what: &'static str, row: Row) -> Write {
+    Write { what, action: Action::Put(row), condition: None }
+}
+
+/// Puts a row that must be the first of its key.
+pub fn put_new(what: &'static str, row: Row) -> Write {
+    Write { what, action: Action::Put(row), condition: Some(condition("attribute_not_exists(PK)", [])) }
+}
+
+/// Puts a row over the one that was read, which had `seen` for its version;
+/// zero means that there was none.
+pub fn put_over(what: &'static str, row: Row, seen: u64) -> Write {
+    if seen == 0 {
+        return put_new(what, row);
+    }
+    Write { what, action: Action::Put(row), condition: Some(version_is(seen)) }
+}
+
+/// Puts a row if there is none, or an expired one.
+pub fn put_unless_live(what: &'static str, row: Row, now: Moment) -> Write {
+    let lapsed = condition("attribute_not_exists(PK) OR expires_at < :now", [(":now", number(now.0))]);
+    Write { what, action: Action::Put(row), condition: Some(lapsed) }
+}
+
+/// Deletes a row, whatever it was.
+pub fn delete(what: &'static str, key: Key) -> Write {
+    Write { what, action: Action::Delete(key), condition: None }
+}
+
+/// Deletes a row that must be there.
+pub fn delete_existing(what: &'static str, key: Key) -> Write {
+    Write { what, action: Action::Delete(key), condition: Some(condition("attribute_exists(PK)", [])) }
+}
+
+/// Holds if the row is still as it was read.
+pub fn unchanged(what: &'static str, key: Key, seen: u64) -> Write {
+    Write { what, action: Action::Check(key), condition: Some(version_is(seen)) }
+}
+
+/// Holds if a provider has at least `floor` requests left, or is not known to
+/// have fewer: a window that has ended counts as full, an unknown one as enough.
+pub fn quota_left(what: &'static str, key: Key, floor: u64, now: Moment) -> Write {
+    let enough = condition(
+        "attribute_not_exists(PK) OR remaining >= :floor OR resets_at <= :now",
+        [(":floor", number(floor)), (":now", number(now.0))],
+    );
+    Write { what, action: Action::Check(key), condition: Some(enough) }
+}
+
+/// Records what a reply said is left. Within one window replies only lower it,
+/// for they may overtake each other; a later window replaces it.
+pub fn quota_seen(what: &'static str, row: Row, remaining: u64, resets_at: Moment) -> Write {
+    let newer = condition(
+        "attribute_not_exists(PK) OR attribute_not_exists(resets_at) OR resets_at < :reset \
+         OR (resets_at = :reset AND remaining > :remaining)",
+        [(":reset", number(resets_at.0)), (":remaining", number(remaining))],
+    );
+    Write { what, action: Action::Put(row), condition: Some(newer) }
+}
+
+/// Adds one to a folded audit row, making it on the first time.
+pub fn count_audit(what: &'static str, key: Key, row: &Row) -> Write {
+    let mut update = Condition::default();
+    let mut sets = Vec::new();
+    for (position, (name, value)) in row.iter().filter(|(name, _)| !matches!(name.as_str(), "PK" | "SK" | "count")).enumerate() {
+        update.names.insert(format!("#n{position}"), name.clone());
+        update.values.insert(format!(":v{position}"), value.clone());
+        sets.push(format!("#n{position} = if_not_exists(#n{position}, :v{position})"));
+    }
+    update.names.insert("#count".into(), "count".into());
+    update.values.insert(":one".into(), number(1));
+    let expression = format!("SET {} ADD #count :one", sets.join(", "));
+    Write { what, action: Action::Update(key, expression), condition: Some(update) }
+}
+
+/// Which rows of a partition a query wants.
+#[derive(Clone, Debug)]
+pub enum Range {
+    All,
+    BeginsWith(String),
+    /// Those that begin with the first and sort below the second.
+    Between(String, String),
+    Below(String),
+    DueBy(Moment),
+}
+
+/// The key condition of a query of the table or of an index.
+pub fn key_condition(index: Option<&str>, hash: &str, range: &Range) -> Condition {
+    let (hash_name, range_name) = match index {
+        None => ("PK", "SK"),
+        Some(super::keys::DUE_INDEX) => ("due_shard", "due_at"),
+        Some(_) => ("listed_in", "listed_at"),
+    };
+    let tail = match range {
+        Range::All => "",
+        Range::BeginsWith(_) => " AND begins_with(#range, :from)",
+        Range::Between(..) => " AND #range BETWEEN :from AND :to",
+        Range::Below(_) => " AND #range < :to",
+        Range::DueBy(_) => " AND #range <= :to",
+    };
+    let mut built = condition(&format!("#hash = :hash{tail}"), [(":hash", string(hash))]);
+    built.names.insert("#hash".into(), hash_name.into());
+    if !tail.is_empty() {
+        built.names.insert("#range".into(), range_name.into());
+    }
+    match range {
+        Range::All => {}
+        Range::BeginsWith(from) => drop(built.values.insert(":from".into(), string(from))),
+        Range::Between(from, to) => {
+            built.values.insert(":from".into(), string(from));
+            built.values.insert(":to".into(), string(to));
+        }
+        Range::Below(to) => drop(built.values.insert(":to".into(), string(to))),
+        Range::DueBy(moment) => drop(built.values.insert(":to".into(), number(moment.0))),
+    }
+    built
+}
+
+fn version_is(seen: u64) -> Condition {
+    let mut built = condition("#version = :seen", [(":seen", number(seen))]);
+    built.names.insert("#version".into(), "version".into());
+    built
+}
+
+fn condition<const COUNT: usize>(expression: &str, values: [(&str, AttributeValue); COUNT]) -> Condition {
+    let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Condition { expression: expression.to_owned(), names: HashMap::new(), values }
+}
+
+fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn string(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}

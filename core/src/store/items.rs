@@ -1,0 +1,165 @@
+//! Every stored shape.
+//!
+//! A row is a struct of the model, its key, its kind and version, and what the
+//! indexes need. Absent values are left out of the row, not stored as null: an
+//! index takes no null for a key, and a reader gives the default.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::keys::{self, Key};
+use crate::clock::Moment;
+use crate::error::Fault;
+use crate::model::{Gate, Item, Owner, Run, RunId, SourceId, UserId, WorkspaceId};
+
+pub type Row = HashMap<String, AttributeValue>;
+
+/// The version of rows this build writes; it reads this one and the one before.
+pub const ROW_VERSION: u32 = 1;
+
+/// Which run an idempotency key started.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Idempotency {
+    pub run: RunId,
+    pub owner: Owner,
+    pub body_hash: String,
+    pub expires_at: Moment,
+}
+
+/// Where a run lives, for whoever only has its id.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunPointer {
+    pub owner: Owner,
+}
+
+/// What a provider last said is left for a principal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    pub remaining: u64,
+    #[serde(default)]
+    pub limit: Option<u64>,
+    #[serde(default)]
+    pub resets_at: Option<Moment>,
+    #[serde(default)]
+    pub seen_at: Option<Moment>,
+}
+
+/// Who did what, when, and on which facts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Audit {
+    pub at: Moment,
+    pub who: UserId,
+    pub what: String,
+    #[serde(default)]
+    pub source: Option<SourceId>,
+    #[serde(default)]
+    pub run: Option<RunId>,
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
+    /// How often the same was refused within its minute.
+    #[serde(default = "once")]
+    pub count: u64,
+}
+
+fn once() -> u64 {
+    1
+}
+
+/// An item with what only the table knows of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoredItem {
+    #[serde(flatten)]
+    pub item: Item,
+    pub source: SourceId,
+    pub synced_at: Moment,
+    /// The run that wrote it last.
+    pub run: RunId,
+}
+
+/// A row that only says that something is there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Listing {
+    pub id: String,
+}
+
+/// Makes a row of `value`.
+pub fn encode<T: Serialize>(kind: &str, key: &Key, value: &T) -> Result<Row, Fault> {
+    let mut row: Row = serde_dynamo::to_item(value).map_err(|why| Fault::broken("row", format!("{kind}: {why}")))?;
+    row.retain(|_, value| !value.is_null());
+    row.insert("PK".into(), AttributeValue::S(key.pk.clone()));
+    row.insert("SK".into(), AttributeValue::S(key.sk.clone()));
+    row.insert("kind".into(), AttributeValue::S(kind.into()));
+    row.insert("v".into(), AttributeValue::N(ROW_VERSION.to_string()));
+    Ok(row)
+}
+
+/// Reads a row back.
+pub fn decode<T: DeserializeOwned>(row: Row) -> Result<T, Fault> {
+    let version = row.get("v").and_then(|v| v.as_n().ok()).and_then(|v| v.parse::<u32>().ok()).unwrap_or(0);
+    if version > ROW_VERSION {
+        return Err(Fault::broken("row", format!("its version {version} is newer than this build")));
+    }
+    let name = format!("{}/{}", text(&row, "PK"), text(&row, "SK"));
+    serde_dynamo::from_item(row).map_err(|why| Fault::broken("row", format!("{name}: {why}")))
+}
+
+/// A text attribute; empty if it is not there.
+pub fn text<'row>(row: &'row Row, name: &str) -> &'row str {
+    row.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+}
+
+/// The key of a row that was read.
+pub fn key_of(row: &Row) -> Key {
+    Key { pk: text(row, "PK").to_owned(), sk: text(row, "SK").to_owned() }
+}
+
+pub fn encode_run(run: &Run) -> Result<Row, Fault> {
+    let mut row = encode("run", &keys::run(&run.owner, run.id), run)?;
+    if let Some(due) = run.due_at() {
+        row.insert("due_shard".into(), AttributeValue::S(keys::due_shard(run.id)));
+        row.insert("due_at".into(), AttributeValue::N(due.0.to_string()));
+    }
+    list(&mut row, keys::listed_runs(&run.workspace), run.created_at, &run.id.to_string());
+    if let Some(finished) = run.finished_at {
+        expire(&mut row, finished.plus(std::time::Duration::from_hours(90 * 24)));
+    }
+    Ok(row)
+}
+
+pub fn encode_gate(owner: &Owner, gate: &Gate) -> Result<Row, Fault> {
+    let kind = match owner {
+        Owner::Source(_) => "gate",
+        Owner::Workspace(_) => "workspace_gate",
+    };
+    encode(kind, &keys::gate(owner), gate)
+}
+
+pub fn encode_item(stored: &StoredItem) -> Result<Row, Fault> {
+    let id = stored.item.id();
+    let mut row = encode("item", &keys::item(&stored.source, &id), stored)?;
+    let at = stored.item.updated_at.unwrap_or(stored.synced_at);
+    list(&mut row, keys::listed_item(&stored.source, &id), at, &id);
+    Ok(row)
+}
+
+pub fn encode_audit(workspace: &WorkspaceId, id: &str, audit: &Audit) -> Result<Row, Fault> {
+    let mut row = encode("audit", &keys::audit(workspace, audit.at, id), audit)?;
+    if let Some(run) = audit.run {
+        list(&mut row, keys::listed_audit(run), audit.at, id);
+    }
+    expire(&mut row, audit.at.plus(std::time::Duration::from_hours(90 * 24)));
+    Ok(row)
+}
+
+fn list(row: &mut Row, listed_in: String, at: Moment, id: &str) {
+    row.insert("listed_in".into(), AttributeValue::S(listed_in));
+    row.insert("listed_at".into(), AttributeValue::S(format!("{}#{id}", keys::sortable(at))));
+}
+
+/// Lets the table tidy a row away some time after `at`. Nothing depends on it.
+pub fn expire(row: &mut Row, at: Moment) {
+    row.insert("ttl".into(), AttributeValue::N((at.0 / 1000).to_string()));
+}

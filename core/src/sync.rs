@@ -1,0 +1,193 @@
+//! Do a run: claim it, page through it, checkpoint, hand it on or end it.
+//!
+//! One slice is what one message lets a worker do. What is read and written
+//! differs by the kind of source and has a file each under `sync/`; what makes a
+//! run safe is the same for all and is in `held`.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::admission::Counted;
+use crate::clock::Moment;
+use crate::error::Fault;
+use crate::model::{Run, SourceKind, Work};
+use crate::moves::{self, NotClaimed};
+use crate::plane::Plane;
+use crate::queue::Job;
+use crate::store::Saved;
+use crate::store::conditions::Write;
+
+mod folder;
+mod held;
+mod items;
+mod pages;
+mod removal;
+
+use held::Held;
+
+/// What became of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slice {
+    /// The run did its work.
+    Finished,
+    /// Time was nearly up; a new message goes on.
+    Continues,
+    /// It waits for a limit.
+    Paused(Moment),
+    /// Someone else holds the run: nothing was written.
+    Superseded,
+    Cancelled,
+    Failed,
+    /// The message had nothing to do.
+    Dropped(NotClaimed),
+    /// There is no such run any more.
+    Unknown,
+}
+
+/// How a kind of source brings its slice to an end.
+enum End {
+    Done { counted: Counted, with: Vec<Write> },
+    Failed { code: &'static str, message: String, at: Option<String> },
+    Paused { until: Moment, why: String },
+    TimeUp,
+}
+
+impl End {
+    fn failed(code: &'static str, message: impl Into<String>, at: Option<String>) -> Self {
+        Self::Failed { code, message: message.into(), at }
+    }
+}
+
+/// Why a slice stopped in its middle.
+enum Stop {
+    Superseded,
+    Cancelled,
+    Fault(Fault),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Works on the run a message names until it ends, has to wait, or `deadline`
+/// is near.
+pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, Fault> {
+    let Job::Sync { of, run: id, epoch } = job;
+    let claimed_by = crate::digest::hex(&plane.chance.bytes::<8>());
+    let Some(mut run) = plane.store.run(of, *id).await? else {
+        warn!(decision = "message.unknown", run = %id, "no such run; the message is dropped");
+        return Ok(Slice::Unknown);
+    };
+    let claimed = loop {
+        let now = plane.clock.now();
+        let claimed = match moves::claim(&run, *epoch, &claimed_by, now, plane.config.lease) {
+            Ok(claimed) => claimed,
+            Err(_) if run.claimed_by.as_ref() == Some(&claimed_by) => break run,
+            Err(why) => return Ok(Slice::Dropped(why)),
+        };
+        match plane.store.save_run(&claimed, run.version, Vec::new()).await? {
+            Saved::Done => break claimed,
+            Saved::Lost(Some(won)) => run = *won,
+            Saved::Lost(None) => return Ok(Slice::Unknown),
+        }
+    };
+    info!(decision = "run.claimed", workspace = %claimed.workspace, source = source_of(&claimed), run = %claimed.id,
+        epoch = claimed.epoch, request = claimed.request_id.as_deref().unwrap_or_default());
+    work(plane, claimed, deadline).await
+}
+
+/// Does what the claimed run is for, and brings the slice to its end.
+async fn work(plane: &Plane, run: Run, deadline: Moment) -> Result<Slice, Fault> {
+    let source = match &run.source {
+        Some(id) => plane.store.source(id).await?,
+        None => None,
+    };
+    let Some(source) = source else {
+        let mut held = Held::new(plane, run, deadline);
+        let end = End::failed("SOURCE_NOT_FOUND", "the source of this run does not exist any more", None);
+        return conclude(held.conclude(end).await);
+    };
+    let mut held = Held::new(plane, run, deadline);
+    let end = match (held.run.work, source.kind) {
+        (Work::Delete, _) => removal::remove(&mut held, &source).await,
+        (Work::Sync, SourceKind::Documents) => folder::sync(&mut held, &source).await,
+        (Work::Sync, SourceKind::Repository) => pages::sync(&mut held, &source).await,
+        (Work::Sync, SourceKind::Index | SourceKind::Integration) => {
+            Ok(End::failed("NOT_SUPPORTED", "this build cannot sync sources of this kind", None))
+        }
+    };
+    match end {
+        Ok(end) => conclude(held.conclude(end).await),
+        Err(stop) => conclude(Err(stop)),
+    }
+}
+
+fn conclude(ended: Result<Slice, Stop>) -> Result<Slice, Fault> {
+    match ended {
+        Ok(slice) => Ok(slice),
+        Err(Stop::Superseded) => Ok(Slice::Superseded),
+        Err(Stop::Cancelled) => Ok(Slice::Cancelled),
+        Err(Stop::Fault(fault)) => Err(fault),
+    }
+}
+
+/// The queue gave this message up: its run is buried if nobody went on with it.
+pub async fn bury(plane: &Plane, job: &Job) -> Result<Slice, Fault> {
+    let Job::Sync { of, run: id, epoch } = job;
+    loop {
+        let Some(run) = plane.store.run(of, *id).await? else { return Ok(Slice::Unknown) };
+        let now = plane.clock.now();
+        let Some(buried) = moves::bury(&run, *epoch, now) else { return Ok(Slice::Dropped(NotClaimed::Stale)) };
+        if let Saved::Done = end_run(plane, &run, &buried, Counted::default(), &[]).await? {
+            return Ok(Slice::Failed);
+        }
+    }
+}
+
+/// Ends a run, frees its gate and puts it on record: whoever ends one does it
+/// here.
+pub(crate) async fn end_run(plane: &Plane, before: &Run, ended: &Run, counted: Counted, with: &[Write]) -> Result<Saved, Fault> {
+    let now = plane.clock.now();
+    let mut facts = std::collections::BTreeMap::from([("outcome".to_owned(), ended.status.as_str().to_owned())]);
+    facts.extend(ended.error.as_ref().map(|error| ("error".to_owned(), error.code.clone())));
+    let audit = crate::trigger::audit_of(ended, &ended.triggered_by, "run.ended", now, facts);
+    let row = crate::store::items::encode_audit(&ended.workspace, &format!("{}#ended", ended.id), &audit)?;
+    let mut writes = with.to_vec();
+    writes.push(crate::store::conditions::put("audit", row));
+    let saved = plane.store.end_run(ended, before.version, counted, &writes, now).await?;
+    if matches!(saved, Saved::Done) {
+        report_end(plane, ended, now);
+    }
+    Ok(saved)
+}
+
+fn report_end(plane: &Plane, ended: &Run, now: Moment) {
+    let took = now.since(ended.created_at);
+    info!(decision = "run.ended", workspace = %ended.workspace, source = source_of(ended), run = %ended.id, epoch = ended.epoch,
+        outcome = ended.status.as_str(), error = ended.error.as_ref().map_or("", |error| error.code.as_str()),
+        seconds = took.as_secs(), created = ended.results.created, updated = ended.results.updated,
+        request = ended.request_id.as_deref().unwrap_or_default());
+    let failed = if ended.status == crate::model::RunStatus::Failed { 1.0 } else { 0.0 };
+    let incremental = if ended.since.is_some() { 1.0 } else { 0.0 };
+    let metrics = [
+        ("RunsEnded", 1.0, "Count"),
+        ("RunDuration", took.as_secs_f64(), "Seconds"),
+        ("FailureRate", failed, "None"),
+        ("IncrementalShare", incremental, "None"),
+        ("ProviderCalls", ended.calls.made as f64, "Count"),
+        ("NotModifiedShare", ended.calls.not_modified as f64 / ended.calls.made.max(1) as f64, "None"),
+    ];
+    let kind = ended.kind.map_or("workspace", SourceKind::as_str);
+    let dimensions = [("Kind", kind), ("Trigger", ended.trigger.as_str()), ("Outcome", ended.status.as_str())];
+    crate::telemetry::emit(&plane.config, now, &metrics, &dimensions);
+}
+
+fn source_of(run: &Run) -> &str {
+    run.source.as_ref().map(crate::model::SourceId::as_str).unwrap_or_default()
+}
+
+/// The longest a worker waits without giving its run back.
+const LONGEST_NAP: Duration = Duration::from_secs(20);

@@ -1,0 +1,209 @@
+//! The engine for folders of documents.
+//!
+//! Files are taken in the order of their names, so the last name is the place to
+//! go on from. What is stored but was not listed is removed at the end, unless
+//! that looks like an accident.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::held::Held;
+use super::items::{Changes, MOST_ITEMS, compare, count, parts, writes};
+use super::{End, Stop};
+use crate::admission::Counted;
+use crate::documents::{self, Document, Listing, Skipped, Unusable};
+use crate::error::Fault;
+use crate::model::{Item, Source, Stage, Warning};
+use crate::store::{Store, keys};
+
+/// Files to a step; the heartbeat is between steps.
+const STEP: usize = 500;
+const MOST_WARNINGS: usize = 50;
+/// Removals up to this number, or up to this share of what was there, are done;
+/// over both they are held for a person.
+const FUSE_NUMBER: usize = 10;
+const FUSE_SHARE: usize = 5;
+
+/// What the console shows and older clients wait for, to the letter.
+const NOT_FOUND: &str = "sdlc-studio path not found";
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    /// Files up to this name are done.
+    After(String),
+    /// All files are done. Whether removals were judged before.
+    Removing { judged: bool },
+}
+
+pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
+    let path = source.path.clone().unwrap_or_default();
+    let roots = held.plane.config.document_roots.clone();
+    let folder = match documents::resolve(&path, &roots) {
+        Ok(folder) => folder,
+        Err(Unusable::NotFound) => return Ok(End::failed("PATH_NOT_FOUND", NOT_FOUND, Some(path))),
+        Err(Unusable::NotAllowed) => {
+            let why = "the path is not under the folders that PULLCORD_DOCUMENT_ROOTS allows";
+            return Ok(End::failed("PATH_NOT_ALLOWED", why, Some(path)));
+        }
+    };
+    let set = match documents::patterns(&source.patterns) {
+        Ok(set) => set,
+        Err(why) => return Ok(End::failed("PATTERN_INVALID", why, None)),
+    };
+    let walked = folder.clone();
+    let listing = blocking(move || documents::list(&walked, &set)).await?;
+    held.heartbeat().await?;
+    let place = match held.run.next_request.as_deref().map(serde_json::from_str) {
+        Some(Ok(place)) => place,
+        Some(Err(why)) => return Err(Fault::broken("checkpoint", why).into()),
+        None => {
+            note_skipped(held, &listing);
+            Place::After(String::new())
+        }
+    };
+    if let Place::After(after) = &place {
+        let rest = listing.paths.partition_point(|path| path <= after);
+        held.run.progress.total = Some(listing.paths.len() as u64);
+        for step in listing.paths[rest..].chunks(STEP) {
+            take_in(held, source, &folder, step).await?;
+            if held.time_is_up() {
+                return Ok(End::TimeUp);
+            }
+        }
+    }
+    remove_absent(held, source, &listing, matches!(place, Place::Removing { judged: true })).await
+}
+
+fn note_skipped(held: &mut Held<'_>, listing: &Listing) {
+    for (code, Skipped { path, why }) in listing
+        .unread
+        .iter()
+        .map(|skipped| ("FOLDER_UNREAD", skipped))
+        .chain(listing.skipped.iter().map(|skipped| ("DOCUMENT_SKIPPED", skipped)))
+    {
+        warn(held, code, format!("{path} {why}"), path);
+    }
+}
+
+/// Reads some files and writes those that changed.
+async fn take_in(held: &mut Held<'_>, source: &Source, folder: &Path, step: &[String]) -> Result<(), Stop> {
+    let (read_from, names): (PathBuf, Vec<String>) = (folder.to_owned(), step.to_vec());
+    let read = blocking(move || names.into_iter().map(|name| (documents::read(&read_from, &name), name)).collect::<Vec<_>>()).await?;
+    let mut run = held.run.clone();
+    let (mut found, mut failed) = (Vec::new(), 0);
+    for (document, name) in read {
+        match document {
+            Ok(Some(Document { item, oddity })) => {
+                if let Some(oddity) = oddity {
+                    warn_in(&mut run, "DOCUMENT_ODD", format!("{name} {oddity}"), &name);
+                }
+                found.push(item);
+            }
+            Ok(None) => {}
+            Err(why) => {
+                failed += 1;
+                warn_in(&mut run, "DOCUMENT_UNREAD", format!("{name} cannot be read: {why}"), &name);
+            }
+        }
+    }
+    let Changes { mut changed, skipped } =
+        compare(&held.plane.store, &source.id, run.id, found, same_document, |_| true).await?;
+    changed.sort_by(|one, other| one.item.path.cmp(&other.item.path));
+    let mut parts = parts(changed);
+    let last = parts.pop().unwrap_or_default();
+    // The counts of the step are added with its last part, so that a step which
+    // is done again after a crash counts once: what its earlier parts wrote is
+    // then known as this run's own.
+    for part in parts {
+        let mut so_far = held.run.clone();
+        so_far.progress.stage = Some(Stage::Updating);
+        so_far.progress.processed += part.len() as u64;
+        count(&mut so_far.results, &part);
+        let writes = writes(&part, &source.id, so_far.id, held.now())?;
+        held.commit_part(so_far, writes).await?;
+    }
+    let done = &held.run;
+    (run.results, run.progress, run.version) = (done.results.clone(), done.progress.clone(), done.version);
+    (run.part_no, run.lease_until, run.last_progress_at) = (done.part_no, done.lease_until, done.last_progress_at);
+    run.results.skipped += skipped.len() as u64;
+    run.results.failed += failed;
+    run.progress.processed += (last.len() + skipped.len()) as u64 + failed;
+    run.progress.stage = Some(Stage::Fetching);
+    run.progress.current = step.last().cloned();
+    count(&mut run.results, &last);
+    run.next_request = place(&Place::After(step.last().cloned().unwrap_or_default()))?;
+    let writes = writes(&last, &source.id, run.id, held.now())?;
+    held.commit_part(run, writes).await
+}
+
+/// A document is the same if its content is: that a file was touched is no
+/// change worth writing.
+fn same_document(before: &Item, now: &Item) -> bool {
+    before.sha256 == now.sha256 && before.title == now.title && before.path == now.path
+}
+
+/// Removes stored documents that the listing does not have any more.
+async fn remove_absent(held: &mut Held<'_>, source: &Source, listing: &Listing, judged: bool) -> Result<End, Stop> {
+    let present: HashSet<&str> = listing.paths.iter().map(String::as_str).collect();
+    let (mut stored, mut absent) = (0, Vec::new());
+    for shard in keys::item_shards() {
+        for found in held.plane.store.items_in_shard(&source.id, &shard).await? {
+            stored += 1;
+            if !found.item.path.as_deref().is_some_and(|path| present.contains(path)) {
+                absent.push(found.item.id());
+            }
+        }
+        held.heartbeat().await?;
+    }
+    if !listing.unread.is_empty() {
+        // What could not be looked at is not known to be gone.
+        return Ok(done(stored, held.run.results.held_deletions));
+    }
+    let there_before = stored.saturating_sub(usize::try_from(held.run.results.created).unwrap_or(0));
+    if !judged && absent.len() > FUSE_NUMBER && absent.len() * FUSE_SHARE > there_before {
+        let message = format!(
+            "{} of {there_before} documents are gone from the folder: they are kept until someone confirms that this is meant",
+            absent.len()
+        );
+        warn(held, "DELETIONS_HELD", message, "");
+        held.run.results.held_deletions = absent.len() as u64;
+        return Ok(done(stored, absent.len() as u64));
+    }
+    let removed = absent.len();
+    for ids in absent.chunks(MOST_ITEMS) {
+        let mut run = held.run.clone();
+        run.results.deleted += ids.len() as u64;
+        run.progress.stage = Some(Stage::Removing);
+        run.next_request = place(&Place::Removing { judged: true })?;
+        let deletes = ids.iter().map(|id| Store::item_delete(&source.id, id)).collect();
+        held.commit_part(run, deletes).await?;
+    }
+    Ok(done(stored - removed, 0))
+}
+
+fn done(items: usize, held_deletions: u64) -> End {
+    End::Done { counted: Counted { items: Some(items as u64), held_deletions: Some(held_deletions) }, with: Vec::new() }
+}
+
+fn place(place: &Place) -> Result<Option<String>, Stop> {
+    serde_json::to_string(place).map(Some).map_err(|why| Stop::Fault(Fault::broken("checkpoint", why)))
+}
+
+fn warn(held: &mut Held<'_>, code: &str, message: String, at: &str) {
+    warn_in(&mut held.run, code, message, at);
+}
+
+fn warn_in(run: &mut crate::model::Run, code: &str, message: String, at: &str) {
+    if run.warnings.len() < MOST_WARNINGS {
+        let at = Some(at.to_owned()).filter(|at| !at.is_empty());
+        run.warnings.push(Warning { code: code.to_owned(), message, at });
+    }
+}
+
+/// Runs file work where it does not hold up the others.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
+    tokio::task::spawn_blocking(work).await.map_err(|why| Stop::Fault(Fault::broken("file work", why)))
+}

@@ -1,0 +1,181 @@
+//! A run in the hands of this worker.
+//!
+//! Every write of a worker goes through here, on the condition that the run is
+//! still ours. A lost write shows the row that won, and the row says what
+//! happened: our own answer was lost on the way, the tick touched the run
+//! without taking it, someone cancelled it, or someone else holds it.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::{End, Slice, Stop};
+use crate::admission::Counted;
+use crate::clock::Moment;
+use crate::model::{Run, RunStatus};
+use crate::moves;
+use crate::plane::Plane;
+use crate::queue::{Job, LONGEST_DELAY};
+use crate::store::Saved;
+use crate::store::conditions::Write;
+
+pub(super) struct Held<'a> {
+    pub(super) plane: &'a Plane,
+    pub(super) run: Run,
+    deadline: Moment,
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn new(plane: &'a Plane, run: Run, deadline: Moment) -> Self {
+        Self { plane, run, deadline }
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        self.plane.clock.now()
+    }
+
+    /// Whether there is no time for another step of the longest kind.
+    pub(super) fn time_is_up(&self) -> bool {
+        self.now().plus(self.plane.config.request_deadline()) >= self.deadline
+    }
+
+    /// Commits a part: `run` has the new totals and place, `with` the rows that
+    /// changed. All of it happens or none.
+    pub(super) async fn commit_part(&mut self, run: Run, with: Vec<Write>) -> Result<(), Stop> {
+        let items = with.len();
+        let moved = moves::commit_part(run, self.now(), self.plane.config.lease);
+        self.write(moved, &with).await?;
+        info!(decision = "run.part", workspace = %self.run.workspace, source = super::source_of(&self.run), run = %self.run.id,
+            epoch = self.run.epoch, part = self.run.part_no, items, processed = self.run.progress.processed);
+        Ok(())
+    }
+
+    /// Shows that this worker is alive, once a third of the lease has passed.
+    /// Called after steps that are bounded in time, never by a timer: a worker
+    /// that hangs must be overtaken.
+    pub(super) async fn heartbeat(&mut self) -> Result<(), Stop> {
+        let lease = self.plane.config.lease;
+        let renewed_at = self.run.lease_until.unwrap_or(Moment(0)).minus(lease);
+        if self.now().since(renewed_at) < lease / 3 {
+            return Ok(());
+        }
+        self.write(moves::renew(&self.run, self.now(), lease), &[]).await
+    }
+
+    /// Lets a short while pass without giving the run back.
+    pub(super) async fn nap(&mut self, span: Duration) -> Result<(), Stop> {
+        let step = (self.plane.config.lease / 3).max(Duration::from_millis(1));
+        let mut left = span;
+        while !left.is_zero() {
+            let now = left.min(step);
+            self.plane.clock.sleep(now).await;
+            left -= now;
+            self.heartbeat().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the run as moved, on the condition that it is still ours.
+    async fn write(&mut self, mut moved: Run, with: &[Write]) -> Result<(), Stop> {
+        let mut seen = self.run.version;
+        loop {
+            let won = match self.plane.store.save_run(&moved, seen, with.to_vec()).await? {
+                Saved::Done => break,
+                Saved::Lost(Some(won)) => *won,
+                Saved::Lost(None) => return Err(Stop::Superseded),
+            };
+            if won == moved {
+                break;
+            }
+            self.still_ours(&won).await?;
+            // Touched but not taken: our move goes on top of it.
+            seen = won.version;
+            moved.version = won.version + 1;
+        }
+        self.run = moved;
+        Ok(())
+    }
+
+    /// Whether the row that won is still this worker's run. If someone asked it
+    /// to stop, it stops here.
+    async fn still_ours(&self, won: &Run) -> Result<(), Stop> {
+        let ours = won.epoch == self.run.epoch && !won.status.is_terminal();
+        match won.status {
+            RunStatus::Running if ours => Ok(()),
+            RunStatus::Cancelling if ours => {
+                let mut latest = won.clone();
+                latest.calls = self.run.calls.clone();
+                let cancelled = moves::end_cancelled(&latest, self.now(), "cancelled; what was done before stays");
+                match super::end_run(self.plane, won, &cancelled, Counted::default(), &[]).await? {
+                    Saved::Done => Err(Stop::Cancelled),
+                    Saved::Lost(_) => Err(Stop::Superseded),
+                }
+            }
+            RunStatus::Cancelled => Err(Stop::Cancelled),
+            _ => {
+                info!(decision = "run.superseded", workspace = %won.workspace, run = %won.id, epoch = self.run.epoch, won_by = won.epoch,
+                    "another holds this run; this worker stops and writes nothing");
+                Err(Stop::Superseded)
+            }
+        }
+    }
+
+    /// Brings the slice to its end.
+    pub(super) async fn conclude(&mut self, end: End) -> Result<Slice, Stop> {
+        let now = self.now();
+        match end {
+            End::Done { counted, with } => {
+                let ended = moves::complete(&self.run, now);
+                self.end(ended, counted, with).await?;
+                Ok(Slice::Finished)
+            }
+            End::Failed { code, message, at } => {
+                let ended = moves::fail(&self.run, now, code, &message, at);
+                self.end(ended, Counted::default(), Vec::new()).await?;
+                Ok(Slice::Failed)
+            }
+            End::Paused { until, why } => {
+                let paused = moves::pause(&self.run, now, until, &why, LONGEST_DELAY);
+                self.write(paused, &[]).await?;
+                info!(decision = "run.paused", workspace = %self.run.workspace, source = super::source_of(&self.run), run = %self.run.id,
+                    epoch = self.run.epoch, %until, why);
+                if until.since(now) <= LONGEST_DELAY {
+                    self.send(until.since(now)).await;
+                }
+                Ok(Slice::Paused(until))
+            }
+            End::TimeUp => {
+                self.write(moves::hand_over(&self.run, now), &[]).await?;
+                info!(decision = "run.handed_over", workspace = %self.run.workspace, source = super::source_of(&self.run),
+                    run = %self.run.id, epoch = self.run.epoch);
+                self.send(Duration::ZERO).await;
+                Ok(Slice::Continues)
+            }
+        }
+    }
+
+    async fn end(&mut self, mut ended: Run, counted: Counted, with: Vec<Write>) -> Result<(), Stop> {
+        let mut before = self.run.clone();
+        loop {
+            match super::end_run(self.plane, &before, &ended, counted, &with).await? {
+                Saved::Done => break,
+                Saved::Lost(Some(won)) if *won == ended => break,
+                Saved::Lost(Some(won)) => {
+                    self.still_ours(&won).await?;
+                    ended.version = won.version + 1;
+                    before = *won;
+                }
+                Saved::Lost(None) => return Err(Stop::Superseded),
+            }
+        }
+        self.run = ended;
+        Ok(())
+    }
+
+    /// Sends the next message. If that fails the tick sends it.
+    async fn send(&self, delay: Duration) {
+        if let Err(why) = self.plane.queue.send(&Job::for_run(&self.run), &self.run.workspace, delay).await {
+            warn!(decision = "send.failed", workspace = %self.run.workspace, run = %self.run.id, error = %why, "the tick will send it");
+        }
+    }
+}

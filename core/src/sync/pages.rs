@@ -1,0 +1,337 @@
+//! The engine for everything that comes in pages over HTTP.
+//!
+//! Written once for all providers: fetch, judge, read, compare, commit, and the
+//! next page is fetched while this one is written. There is never more than one
+//! request under way for a source.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::held::Held;
+use super::items::{Changes, compare, count, parts, writes};
+use super::{End, LONGEST_NAP, Stop};
+use crate::admission::Counted;
+use crate::clock::Moment;
+use crate::error::Fault;
+use crate::http::{Outgoing, Unanswered};
+use crate::model::{Item, Run, Source, Stage, Stream, StreamState, Warning};
+use crate::plane::Plane;
+use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, Wait, Wanted, limit_of, stays_home};
+use crate::store::Store;
+use crate::store::conditions::Write;
+use crate::store::items::Quota;
+use crate::trigger::quota_key;
+use crate::vault::Credential;
+
+/// Tries at one request before a run is given up.
+const MOST_TRIES: u32 = 5;
+/// Warnings that a run carries; more would say nothing new.
+const MOST_WARNINGS: usize = 50;
+/// How far back an increment looks past the end of the one before, for clocks
+/// that disagree.
+const OVERLAP: Duration = Duration::from_mins(5);
+/// Replies between two notes of the quota.
+const QUOTA_EVERY: u64 = 10;
+
+/// Where a run goes on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    Page(PageRequest),
+    /// All pages are read; only the end is missing.
+    Finished,
+}
+
+/// What one slice needs all along.
+struct Reading<'a> {
+    source: &'a Source,
+    provider: &'static dyn Provider,
+    stream: Stream,
+    credential: Option<Credential>,
+    state: StreamState,
+}
+
+/// A request and what came of it.
+enum Fetched {
+    Reply(Reply),
+    Unanswered(Unanswered),
+}
+
+pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
+    let Some(provider) = source.provider.as_deref().and_then(providers::named) else {
+        return Ok(End::failed("NOT_SUPPORTED", "this build does not know the provider of this source", None));
+    };
+    let stream = held.run.options.streams.first().or(source.streams.first()).copied().unwrap_or(Stream::Issues);
+    let state = held.plane.store.stream_state(&source.id, stream, held.run.options.include_closed).await?;
+    let credential = match &source.credential {
+        Some(sealed) => match held.plane.vault.open(sealed, &source.workspace, &source.id).await {
+            Ok(credential) => Some(credential),
+            Err(fault @ Fault::Unavailable { .. }) => return Err(fault.into()),
+            Err(Fault::Broken { why, .. }) => return Ok(End::failed("CREDENTIAL_UNREADABLE", why, None)),
+        },
+        None => None,
+    };
+    let mut reading = Reading { source, provider, stream, credential, state };
+    let place = match held.run.next_request.as_deref().map(serde_json::from_str) {
+        Some(Ok(place)) => place,
+        Some(Err(why)) => return Err(Fault::broken("checkpoint", why).into()),
+        None => Place::Page(reading.begin(&mut held.run)),
+    };
+    match place {
+        Place::Page(request) => reading.pages(held, request).await,
+        Place::Finished => reading.finish(held),
+    }
+}
+
+impl Reading<'_> {
+    /// The first request: where an unfinished first run stopped, or what changed
+    /// since the last one, or everything.
+    fn begin(&self, run: &mut Run) -> PageRequest {
+        let stored = self.state.cursor.as_deref().filter(|_| !run.options.full && self.state.watermark.is_none());
+        if let Some(request) = stored.and_then(|cursor| serde_json::from_str(cursor).ok()) {
+            return request;
+        }
+        run.since = self.state.watermark.filter(|_| !run.options.full);
+        let wanted = Wanted { since: run.since, include_closed: run.options.include_closed };
+        self.provider.begin(self.source, self.stream, wanted)
+    }
+
+    async fn pages(&mut self, held: &mut Held<'_>, mut request: PageRequest) -> Result<End, Stop> {
+        let mut fetched = self.fetch(held.plane, &request).await;
+        held.run.calls.made += 1;
+        loop {
+            let reply = match fetched {
+                Fetched::Reply(reply) => reply,
+                Fetched::Unanswered(Unanswered::Forbidden(address)) => {
+                    let why = Unanswered::Forbidden(address).to_string();
+                    return Ok(End::failed("ADDRESS_NOT_ALLOWED", why, Some(request.url)));
+                }
+                Fetched::Unanswered(why) => {
+                    let verdict = Verdict::Retry(why.to_string());
+                    match self.weather(held, &request, verdict).await? {
+                        Some(end) => return Ok(end),
+                        None => fetched = self.again(held, &request).await,
+                    }
+                    continue;
+                }
+            };
+            held.heartbeat().await?;
+            self.note(held, &reply, &request).await;
+            match self.provider.judge(&reply) {
+                Verdict::Readable => {}
+                Verdict::Moved(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
+                    held.run.tries += 1;
+                    request.url = to;
+                    fetched = self.again(held, &request).await;
+                    continue;
+                }
+                verdict => match self.weather(held, &request, verdict).await? {
+                    Some(end) => return Ok(end),
+                    None => {
+                        fetched = self.again(held, &request).await;
+                        continue;
+                    }
+                },
+            }
+            let page = match self.provider.read(self.source, &request, &reply) {
+                Ok(page) => page,
+                Err(unreadable) => match self.weather(held, &request, Verdict::Retry(unreadable.0)).await? {
+                    Some(end) => return Ok(end),
+                    None => {
+                        fetched = self.again(held, &request).await;
+                        continue;
+                    }
+                },
+            };
+            if let Some(next) = page.next.as_ref().filter(|next| !stays_home(&request.url, &next.url)) {
+                let why = format!("the provider's next page is at another address ({}), where the credential must not go", origin(&next.url));
+                return Ok(End::failed("PAGE_LEFT_ORIGIN", why, Some(request.url)));
+            }
+            if page.next.as_ref().is_some_and(|next| next.url == request.url && next.body == request.body) {
+                return Ok(End::failed("PAGE_REPEATS", "the provider's next page is the same page again", Some(request.url)));
+            }
+            let next = page.next.clone();
+            let ahead = next.clone().filter(|_| !held.time_is_up());
+            let (plane, reader) = (held.plane, &*self);
+            let fetching = async {
+                match &ahead {
+                    Some(next) => Some(reader.fetch(plane, next).await),
+                    None => None,
+                }
+            };
+            let (committed, early) = futures::join!(reader.commit(held, page), fetching);
+            self.state = committed?;
+            let Some(next) = next else { return self.finish(held) };
+            let Some(early) = early else { return Ok(End::TimeUp) };
+            held.run.calls.made += 1;
+            (request, fetched) = (next, early);
+        }
+    }
+
+    async fn fetch(&self, plane: &Plane, request: &PageRequest) -> Fetched {
+        let secret_headers = self.credential.as_ref().map(|credential| self.provider.authorize(credential)).unwrap_or_default();
+        match plane.http.send(Outgoing { page: request.clone(), secret_headers }).await {
+            Ok(reply) => Fetched::Reply(reply),
+            Err(why) => Fetched::Unanswered(why),
+        }
+    }
+
+    async fn again(&self, held: &mut Held<'_>, request: &PageRequest) -> Fetched {
+        held.run.calls.made += 1;
+        self.fetch(held.plane, request).await
+    }
+
+    /// Keeps what a reply says besides its items: the provider's time, and what
+    /// is left of its quota.
+    async fn note(&self, held: &mut Held<'_>, reply: &Reply, request: &PageRequest) {
+        if held.run.provider_date.is_none() {
+            held.run.provider_date = reply.header("date").and_then(Moment::parse_http_date);
+        }
+        if reply.status == 304 {
+            held.run.calls.not_modified += 1;
+        }
+        let (Some(limit), Some(key)) = (limit_of(reply), quota_key(self.source)) else { return };
+        let near = limit.remaining <= held.plane.config.quota_floor;
+        if near || held.run.calls.made % QUOTA_EVERY == 1 || request.number == 1 {
+            let quota = Quota { remaining: limit.remaining, limit: limit.limit, resets_at: limit.resets_at, seen_at: Some(held.now()) };
+            // The ledger is advice to the next trigger: failing to write it
+            // must not fail this run.
+            if let Err(why) = held.plane.store.record_quota(&key, &quota).await {
+                tracing::warn!(decision = "quota.unrecorded", error = %why);
+            }
+            let metric = [("QuotaRemaining", limit.remaining as f64, "Count")];
+            crate::telemetry::emit(&held.plane.config, held.now(), &metric, &[("Provider", self.provider.name())]);
+        }
+    }
+
+    /// Decides on a reply that is no page: try again, wait, or end. `None` means
+    /// that the same request is to be tried again now.
+    async fn weather(&self, held: &mut Held<'_>, request: &PageRequest, verdict: Verdict) -> Result<Option<End>, Stop> {
+        let at = Some(request.url.clone());
+        let (wait, why, code) = match verdict {
+            Verdict::Retry(why) => (Wait::Unknown, why, "PROVIDER_UNAVAILABLE"),
+            Verdict::Throttled { wait, why } => {
+                tracing::info!(decision = "provider.limited", workspace = %held.run.workspace, source = %self.source.id, run = %held.run.id, why);
+                (wait, why, "PROVIDER_LIMITED")
+            }
+            Verdict::Unavailable(why) => {
+                let message = format!("{} cannot be read: {why}", self.stream.as_str());
+                warn(&mut held.run, Warning { code: "STREAM_NOT_AVAILABLE".into(), message, at });
+                return self.finish(held).map(Some);
+            }
+            Verdict::Readable | Verdict::Unchanged => return self.finish(held).map(Some),
+            Verdict::Unauthenticated(why) => return Ok(Some(End::failed("CREDENTIAL_REJECTED", format!("the provider does not accept the credential: {why}"), at))),
+            Verdict::Denied(why) => return Ok(Some(End::failed("PERMISSION_MISSING", format!("the credential lacks a permission: {why}"), at))),
+            Verdict::Missing(why) => return Ok(Some(End::failed("REPOSITORY_NOT_FOUND", format!("the provider knows no such repository, or the credential may not see it: {why}"), at))),
+            Verdict::Moved(to) => return Ok(Some(End::failed("REPOSITORY_MOVED", format!("the repository moved to another address ({}): change the source", origin(&to)), at))),
+            Verdict::Rejected(why) => return Ok(Some(End::failed("REQUEST_REJECTED", format!("the provider refused the request: {why}"), at))),
+        };
+        held.run.tries += 1;
+        let tries = held.run.tries;
+        if tries >= MOST_TRIES {
+            return Ok(Some(End::failed(code, format!("gave up after {tries} tries: {why}"), at)));
+        }
+        let now = held.now();
+        let span = match wait {
+            Wait::For(span) => span,
+            Wait::Until(until) => until.since(now),
+            // A hiccup often is over at once; what lasts is given a minute and more.
+            Wait::Unknown if tries == 1 && code == "PROVIDER_UNAVAILABLE" => Duration::from_secs(1),
+            Wait::Unknown => Duration::from_mins(1 << (tries - 1).min(4)) + held.plane.chance.jitter(Duration::from_secs(10)),
+        };
+        if span <= LONGEST_NAP && !held.time_is_up() {
+            held.nap(span).await?;
+            return Ok(None);
+        }
+        Ok(Some(End::Paused { until: now.plus(span), why }))
+    }
+
+    /// Writes a page, in as many parts as its changes need. Only the last moves
+    /// the run on to the next page; the ones before remember what they counted,
+    /// in case the page is read again.
+    async fn commit(&self, held: &mut Held<'_>, page: Page) -> Result<StreamState, Stop> {
+        let include_closed = held.run.options.include_closed;
+        let newest = page.items.iter().filter_map(|item| item.updated_at).max();
+        let counted = held.run.counted.clone();
+        let found: Vec<Item> = page.items.into_iter().filter(|item| !counted.contains(&item.id())).collect();
+        let read = found.len() as u64;
+        let wanted = |item: &Item| include_closed || item.state != "closed";
+        let Changes { changed, skipped } =
+            compare(&held.plane.store, &self.source.id, held.run.id, found, |before, now| before == now, wanted).await?;
+        let dropped = read.saturating_sub((changed.len() + skipped.len()) as u64);
+        let mut parts = parts(changed);
+        let last = parts.pop().unwrap_or_default();
+        for part in parts {
+            let mut run = held.run.clone();
+            run.progress.stage = Some(Stage::Updating);
+            run.progress.processed += part.len() as u64;
+            run.counted.extend(part.iter().map(|one| one.id.clone()));
+            count(&mut run.results, &part);
+            let writes = writes(&part, &self.source.id, run.id, held.now())?;
+            held.commit_part(run, writes).await?;
+        }
+        let mut run = held.run.clone();
+        run.progress.stage = Some(Stage::Fetching);
+        run.progress.page += 1;
+        run.progress.processed += last.len() as u64 + skipped.len() as u64 + dropped + page.rejected.len() as u64;
+        run.progress.total = page.total.or(run.progress.total).map(|total| total.max(run.progress.processed));
+        run.newest_seen = run.newest_seen.max(newest);
+        run.counted.clear();
+        run.results.skipped += skipped.len() as u64;
+        run.results.failed += page.rejected.len() as u64;
+        for rejected in page.rejected {
+            let message = format!("{} could not be understood and was left out: {}", rejected.which, rejected.why);
+            warn(&mut run, Warning { code: "ITEM_REJECTED".into(), message, at: Some(rejected.which) });
+        }
+        count(&mut run.results, &last);
+        let mut with = writes(&last, &self.source.id, run.id, held.now())?;
+        let mut state = self.state.clone();
+        if let (Some(next), None) = (&page.next, run.since) {
+            // A first run keeps its place where the next run finds it, however
+            // this one may end.
+            state.cursor = Some(serde_json::to_string(next).map_err(|why| Fault::broken("checkpoint", why))?);
+            with.push(self.remember(&mut state, include_closed)?);
+        }
+        let place = page.next.map_or(Place::Finished, Place::Page);
+        run.next_request = Some(serde_json::to_string(&place).map_err(|why| Fault::broken("checkpoint", why))?);
+        held.commit_part(run, with).await?;
+        Ok(state)
+    }
+
+    fn remember(&self, state: &mut StreamState, include_closed: bool) -> Result<Write, Fault> {
+        let seen = state.version;
+        state.version += 1;
+        Store::stream_write(&self.source.id, self.stream, include_closed, state, seen)
+    }
+
+    /// All pages are read. The watermark moves if anything newer than it was
+    /// seen, to the moment from which the next increment has to look.
+    fn finish(&self, held: &mut Held<'_>) -> Result<End, Stop> {
+        let run = &held.run;
+        let mut state = self.state.clone();
+        let unavailable = run.warnings.iter().any(|warning| warning.code == "STREAM_NOT_AVAILABLE");
+        let started = run.started_at.unwrap_or(run.created_at);
+        let reached = run.provider_date.map_or(started, |date| date.min(started)).minus(OVERLAP);
+        let saw_newer = run.newest_seen.is_some_and(|newest| state.watermark.is_none_or(|watermark| newest > watermark));
+        let moved = !unavailable && saw_newer && state.watermark.is_none_or(|watermark| reached > watermark);
+        let had_cursor = state.cursor.take().is_some() && !unavailable;
+        if moved {
+            state.watermark = Some(reached);
+        }
+        let with = if moved || had_cursor { vec![self.remember(&mut state, run.options.include_closed)?] } else { Vec::new() };
+        Ok(End::Done { counted: Counted::default(), with })
+    }
+}
+
+fn warn(run: &mut Run, warning: Warning) {
+    if run.warnings.len() < MOST_WARNINGS {
+        run.warnings.push(warning);
+    }
+}
+
+/// The origin of an address, which is all that may be shown of one that a reply
+/// made up.
+fn origin(address: &str) -> String {
+    url::Url::parse(address).map_or_else(|_| "not an address".to_owned(), |url| url.origin().ascii_serialization())
+}

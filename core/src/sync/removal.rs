@@ -1,0 +1,34 @@
+//! Removes what a deleted source leaves behind.
+//!
+//! The source itself was hidden when its deletion was admitted. Items go in
+//! parts like everything else, so a deletion survives what a sync survives.
+
+use super::held::Held;
+use super::items::MOST_ITEMS;
+use super::{End, Stop};
+use crate::admission::Counted;
+use crate::model::Source;
+use crate::store::conditions::{self, Range};
+use crate::store::{Store, keys};
+
+pub(super) async fn remove(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
+    for shard in keys::item_shards() {
+        loop {
+            let ids = held.plane.store.item_ids_in_shard(&source.id, &shard, MOST_ITEMS).await?;
+            if ids.is_empty() {
+                break;
+            }
+            let mut run = held.run.clone();
+            run.results.deleted += ids.len() as u64;
+            run.progress.processed += ids.len() as u64;
+            let deletes = ids.iter().map(|id| Store::item_delete(&source.id, id)).collect();
+            held.commit_part(run, deletes).await?;
+            if held.time_is_up() {
+                return Ok(End::TimeUp);
+            }
+        }
+    }
+    while held.plane.store.delete_some(keys::source_partition(&source.id), Range::BeginsWith("F#".into())).await? {}
+    let listing = conditions::delete("listing", keys::source_listing(&source.workspace, &source.id));
+    Ok(End::Done { counted: Counted { items: Some(0), held_deletions: Some(0) }, with: vec![listing] })
+}

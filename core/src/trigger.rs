@@ -1,0 +1,414 @@
+//! Ask for a run: admit it, enqueue it.
+//!
+//! Every run starts here, whoever asks. An accepted trigger costs three steps:
+//! one of parallel reads, one transaction, one send. A refusal that the reads
+//! already show costs two, a lost race three.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::admission::{Admission, Asked, OnConflict, Surface, admit};
+use crate::clock::Moment;
+use crate::digest::short_name;
+use crate::error::{Error, Fault, Refusal};
+use crate::model::{Gate, Person, Right, Run, RunId, RunOptions, RunStatus, Source, SourceId, SourceKind, UserId, Work};
+use crate::plane::Plane;
+use crate::providers;
+use crate::queue::Job;
+use crate::store::conditions::Write;
+use crate::store::items::{Audit, Idempotency};
+use crate::store::keys::{self, Key};
+use crate::store::{Admittance, Admitted, SourceRows, Store};
+
+/// How long an idempotency key is remembered.
+const KEY_LIFE: Duration = Duration::from_hours(24);
+/// How soon the tick looks after a message that may not have been sent.
+const FIRST_SEND: Duration = Duration::from_secs(90);
+/// Races lost in a row before the caller is asked to come back.
+const MOST_RACES: u32 = 10;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub enum Asker {
+    /// A verified user, whose roles are yet to be read.
+    User(UserId),
+    /// Someone whose roles are known: an API token, an operator's invocation.
+    Known(Person),
+}
+
+impl Asker {
+    pub fn user(&self) -> &UserId {
+        match self {
+            Self::User(user) => user,
+            Self::Known(person) => &person.user,
+        }
+    }
+
+    /// What the table says of them.
+    pub async fn person(&self, store: &Store) -> Result<Person, Fault> {
+        match self {
+            Self::User(user) => Ok(Person { user: user.clone(), memberships: store.memberships(user).await? }),
+            Self::Known(person) => Ok(person.clone()),
+        }
+    }
+}
+
+/// A key that makes a repeated request the same request.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// User, method, path and the key itself.
+    pub scope: String,
+    pub body_hash: String,
+}
+
+/// A wish for a run.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub source: SourceId,
+    pub asker: Asker,
+    pub surface: Surface,
+    pub work: Work,
+    pub options: RunOptions,
+    pub confirmed: bool,
+    pub on_conflict: OnConflict,
+    pub max_age: Option<Duration>,
+    pub dry_run: bool,
+    pub override_cooldown: Option<String>,
+    pub reason: Option<String>,
+    pub idempotency: Option<IdempotencyKey>,
+    pub request_id: Option<String>,
+}
+
+impl Ask {
+    pub fn sync(source: SourceId, asker: Asker, surface: Surface) -> Self {
+        Self {
+            source,
+            asker,
+            surface,
+            work: Work::Sync,
+            options: RunOptions::default(),
+            confirmed: false,
+            on_conflict: OnConflict::Reject,
+            max_age: None,
+            dry_run: false,
+            override_cooldown: None,
+            reason: None,
+            idempotency: None,
+            request_id: None,
+        }
+    }
+}
+
+/// What became of a wish that was not refused.
+#[derive(Debug)]
+pub enum Answer {
+    Accepted(Box<Run>),
+    Attached(Box<Run>),
+    /// The same request was answered before.
+    Repeated(Box<Run>),
+    /// The source is fresher than was asked for.
+    Fresh { last_synced_at: Moment },
+    /// Nothing was done, as asked; this is what would have been.
+    Would(Would),
+}
+
+/// What a trigger would have come to.
+#[derive(Debug)]
+pub enum Would {
+    Accept,
+    Attach(RunId),
+    Refuse(Refusal),
+}
+
+/// Asks for a run.
+pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
+    let now = plane.clock.now();
+    let used_before = async {
+        match &ask.idempotency {
+            Some(key) => plane.store.idempotency(&key.scope, now).await,
+            None => Ok(None),
+        }
+    };
+    let (rows, person, used_before) =
+        futures::try_join!(plane.store.source_rows(&ask.source), ask.asker.person(&plane.store), used_before)?;
+    let rows = rows.ok_or(Error::NotFound("source"))?;
+    allow(&rows.source, &person, &ask)?;
+    if let (Some(key), Some(used)) = (&ask.idempotency, used_before) {
+        return repeat(plane, key, used).await;
+    }
+    if let (Some(age), Some(at)) = (ask.max_age, rows.gate.last_synced_at.max(rows.gate.last_checked_at)) {
+        if rows.gate.holder.is_none() && now.since(at) <= age {
+            return Ok(Answer::Fresh { last_synced_at: at });
+        }
+    }
+    let reasons = unconfirmed(&rows.source, &ask, now);
+    if !reasons.is_empty() {
+        return refuse(plane, &ask, &rows.source, Refusal::Unconfirmed { reasons }).await;
+    }
+    Attempt { plane, ask: &ask, now }.enter(rows).await
+}
+
+/// Whether the caller may ask this of this source, and whether it makes sense.
+fn allow(source: &Source, person: &Person, ask: &Ask) -> Result<(), Error> {
+    let role = person.role_in(&source.workspace).ok_or(Error::NotFound("source"))?;
+    let right = if ask.work == Work::Delete { Right::Administer } else { Right::to_sync(source.kind) };
+    if !role.may(right) {
+        return Err(Error::Forbidden(format!("a {role} may not sync a source of kind {}", source.kind.as_str())));
+    }
+    if source.deleted_at.is_some() {
+        return Err(Error::NotFound("source"));
+    }
+    if ask.override_cooldown.is_some() && !role.may(Right::Administer) {
+        return Err(Error::Forbidden("only an admin may override a cooldown".into()));
+    }
+    match ask.options.streams.iter().find(|stream| !source.streams.contains(stream)) {
+        Some(stream) => Err(Error::invalid("streams", format!("this source has no stream {}", stream.as_str()))),
+        None => Ok(()),
+    }
+}
+
+/// What the caller has to confirm first.
+fn unconfirmed(source: &Source, ask: &Ask, now: Moment) -> Vec<&'static str> {
+    if ask.confirmed || ask.work == Work::Delete || source.kind != SourceKind::Repository || ask.surface == Surface::Schedule {
+        return Vec::new();
+    }
+    let webhook = source.webhook_is_active(now).then_some("WEBHOOK_ACTIVE");
+    let closed = ask.options.include_closed.then_some("INCLUDE_CLOSED");
+    webhook.into_iter().chain(closed).collect()
+}
+
+async fn repeat(plane: &Plane, key: &IdempotencyKey, used: Idempotency) -> Result<Answer, Error> {
+    if used.body_hash != key.body_hash {
+        return Err(Error::IdempotencyMismatch);
+    }
+    let run = plane.store.run(&used.owner, used.run).await?;
+    Ok(Answer::Repeated(Box::new(run.ok_or(Error::NotFound("run"))?)))
+}
+
+/// One trigger on its way through the gate.
+struct Attempt<'a> {
+    plane: &'a Plane,
+    ask: &'a Ask,
+    now: Moment,
+}
+
+impl Attempt<'_> {
+    async fn enter(&self, mut rows: SourceRows) -> Result<Answer, Error> {
+        let Self { plane, ask, now } = *self;
+        let asked = Asked {
+            run: RunId(plane.chance.id(now)),
+            now,
+            rule: ask.surface.cooldown_rule(),
+            cooldown: cooldown(plane, &rows.source),
+            on_conflict: ask.on_conflict,
+            overrides_cooldown: ask.override_cooldown.is_some() || ask.work == Work::Delete,
+            work: ask.work,
+        };
+        let mut floor = rows.source.limits.quota_floor.unwrap_or(plane.config.quota_floor);
+        for _ in 0..MOST_RACES {
+            let holder = self.holder(&rows).await?;
+            let (gate, displaced) = match admit(&rows.gate, holder.as_ref(), &asked) {
+                Admission::Attach(id) => return self.attach(&rows, id, holder).await,
+                Admission::Refuse(refusal) if ask.dry_run => return Ok(Answer::Would(Would::Refuse(refusal))),
+                Admission::Refuse(refusal) => return refuse(plane, ask, &rows.source, refusal).await,
+                Admission::Take { .. } if ask.dry_run => return self.dry_run(&rows.source, floor).await,
+                Admission::Take { gate, displaced } => (gate, displaced),
+            };
+            let run = self.new_run(&rows, asked.run);
+            let seen = holder.as_ref().map_or(0, |holder| holder.version);
+            let admittance = Admittance {
+                run: &run,
+                gate: &gate,
+                gate_seen: rows.gate.version,
+                displaced: displaced.as_deref().map(|displaced| (displaced, seen)),
+                quota: quota_key(&rows.source).filter(|_| self.checks_quota()).map(|key| (key, floor)),
+                idempotency: ask.idempotency.as_ref().map(|key| (key.scope.as_str(), self.remembered(key, &run))),
+                audit: self.audit(&run, displaced.as_deref()),
+                also: self.also(&rows.source)?,
+            };
+            match plane.store.admit(admittance, now).await? {
+                Admitted::Done => return Ok(self.enqueue(run).await),
+                Admitted::GateLost(Some(won)) => {
+                    if let Some(refusal) = self.lost_to(&won) {
+                        return refuse(plane, ask, &rows.source, refusal).await;
+                    }
+                    rows.gate = *won;
+                }
+                Admitted::QuotaLow(quota) => {
+                    // Where the limit itself is small, a tenth of it is kept.
+                    let small = quota.limit.filter(|limit| *limit < 1000).map(|limit| limit / 10);
+                    match small.filter(|small| *small < floor && quota.remaining >= *small) {
+                        Some(small) => floor = small,
+                        None => {
+                            let refusal = Refusal::QuotaLow { remaining: quota.remaining, limit: quota.limit, resets_at: quota.resets_at };
+                            return refuse(plane, ask, &rows.source, refusal).await;
+                        }
+                    }
+                }
+                Admitted::KeyTaken(Some(used)) => {
+                    if let Some(key) = &ask.idempotency {
+                        return repeat(plane, key, used).await;
+                    }
+                }
+                Admitted::GateLost(None) | Admitted::KeyTaken(None) | Admitted::HolderLost | Admitted::Lost(_) => {
+                    rows = plane.store.source_rows(&ask.source).await?.ok_or(Error::NotFound("source"))?;
+                }
+            }
+        }
+        Err(Fault::unavailable("table", "the gate changed too often to enter").into())
+    }
+
+    /// The run that holds the gate. It is nearly always among the newest, which
+    /// were read with the gate.
+    async fn holder(&self, rows: &SourceRows) -> Result<Option<Run>, Fault> {
+        let Some(id) = rows.gate.holder else { return Ok(None) };
+        match rows.latest.iter().find(|run| run.id == id) {
+            Some(run) => Ok(Some(run.clone())),
+            None => self.plane.store.run(&rows.owner(), id).await,
+        }
+    }
+
+    /// A race lost to another trigger needs no second look: its run is new.
+    fn lost_to(&self, won: &Gate) -> Option<Refusal> {
+        let run = won.holder.filter(|_| self.ask.on_conflict == OnConflict::Reject && !self.ask.dry_run)?;
+        Some(Refusal::InProgress { run, holder: None })
+    }
+
+    async fn attach(&self, rows: &SourceRows, id: RunId, holder: Option<Run>) -> Result<Answer, Error> {
+        if self.ask.dry_run {
+            return Ok(Answer::Would(Would::Attach(id)));
+        }
+        let run = match holder {
+            Some(run) => Some(run),
+            None => self.plane.store.run(&rows.owner(), id).await?,
+        };
+        Ok(Answer::Attached(Box::new(run.ok_or(Error::NotFound("run"))?)))
+    }
+
+    async fn dry_run(&self, source: &Source, floor: u64) -> Result<Answer, Error> {
+        let Some(key) = quota_key(source).filter(|_| self.checks_quota()) else { return Ok(Answer::Would(Would::Accept)) };
+        let Some(quota) = self.plane.store.quota(&key).await? else { return Ok(Answer::Would(Would::Accept)) };
+        let floor = quota.limit.filter(|limit| *limit < 1000).map_or(floor, |limit| floor.min(limit / 10));
+        let reset = quota.resets_at.is_some_and(|at| at <= self.now);
+        if reset || quota.remaining >= floor {
+            return Ok(Answer::Would(Would::Accept));
+        }
+        let refusal = Refusal::QuotaLow { remaining: quota.remaining, limit: quota.limit, resets_at: quota.resets_at };
+        Ok(Answer::Would(Would::Refuse(refusal)))
+    }
+
+    fn checks_quota(&self) -> bool {
+        self.ask.work == Work::Sync && self.ask.surface != Surface::Schedule
+    }
+
+    fn new_run(&self, rows: &SourceRows, id: RunId) -> Run {
+        let Self { ask, now, .. } = *self;
+        let source = &rows.source;
+        Run {
+            id,
+            owner: rows.owner(),
+            workspace: source.workspace.clone(),
+            source: Some(source.id.clone()),
+            kind: Some(source.kind),
+            work: ask.work,
+            status: RunStatus::Queued,
+            status_reason: None,
+            trigger: ask.surface.trigger(),
+            triggered_by: ask.asker.user().clone(),
+            reason: ask.reason.clone().or_else(|| ask.override_cooldown.clone()),
+            request_id: ask.request_id.clone(),
+            options: ask.options.clone(),
+            next_send_at: Some(now.plus(FIRST_SEND)),
+            created_at: now,
+            ..Run::blank(id, source.workspace.clone())
+        }
+    }
+
+    fn remembered(&self, key: &IdempotencyKey, run: &Run) -> Idempotency {
+        let expires_at = self.now.plus(KEY_LIFE);
+        Idempotency { run: run.id, owner: run.owner.clone(), body_hash: key.body_hash.clone(), expires_at }
+    }
+
+    fn audit(&self, run: &Run, displaced: Option<&Run>) -> Vec<(String, Audit)> {
+        let mut facts = BTreeMap::from([("trigger".to_owned(), run.trigger.as_str().to_owned())]);
+        facts.extend(run.request_id.clone().map(|id| ("request_id".to_owned(), id)));
+        facts.extend(run.reason.clone().map(|reason| ("reason".to_owned(), reason)));
+        facts.extend(self.ask.override_cooldown.clone().map(|reason| ("override_cooldown".to_owned(), reason)));
+        if run.work == Work::Delete {
+            facts.insert("work".into(), "delete".into());
+        }
+        let mut lines = vec![(format!("{}#created", run.id), audit_of(run, self.ask.asker.user(), "run.created", self.now, facts))];
+        if let Some(old) = displaced {
+            let facts = BTreeMap::from([("replaced_by".to_owned(), run.id.to_string()), ("outcome".to_owned(), old.status.as_str().to_owned())]);
+            lines.push((format!("{}#ended", old.id), audit_of(old, self.ask.asker.user(), "run.ended", self.now, facts)));
+        }
+        lines
+    }
+
+    /// A source that is to be deleted is hidden in the same transaction.
+    fn also(&self, source: &Source) -> Result<Vec<Write>, Fault> {
+        if self.ask.work != Work::Delete {
+            return Ok(Vec::new());
+        }
+        let mut gone = source.clone();
+        gone.deleted_at = Some(self.now);
+        gone.credential = None;
+        gone.version += 1;
+        Ok(vec![Store::source_write(&gone, source.version)?])
+    }
+
+    /// Sends the run's message. If that fails nothing is undone: the tick finds
+    /// a queued run whose sending is due.
+    async fn enqueue(&self, run: Run) -> Answer {
+        let sent = self.plane.queue.send(&Job::for_run(&run), &run.workspace, Duration::ZERO).await;
+        let source = run.source.as_ref().map(SourceId::as_str).unwrap_or_default();
+        info!(decision = "run.created", workspace = %run.workspace, source, run = %run.id, epoch = run.epoch,
+            trigger = run.trigger.as_str(), request = run.request_id.as_deref().unwrap_or_default());
+        if let Err(why) = sent {
+            warn!(decision = "send.failed", workspace = %run.workspace, run = %run.id, error = %why, "the tick will send it");
+        }
+        let kind = run.kind.map_or("workspace", SourceKind::as_str);
+        let metric = [("RunsStarted", 1.0, "Count")];
+        crate::telemetry::emit(&self.plane.config, self.now, &metric, &[("Kind", kind), ("Trigger", run.trigger.as_str())]);
+        Answer::Accepted(Box::new(run))
+    }
+}
+
+/// The cooldown of a source: its workspace's, else the deployment's.
+pub fn cooldown(plane: &Plane, source: &Source) -> Duration {
+    source.limits.cooldown(source.kind).unwrap_or_else(|| plane.config.cooldown(source.kind))
+}
+
+/// Where the quota of a source's provider stands.
+pub fn quota_key(source: &Source) -> Option<Key> {
+    let provider = providers::named(source.provider.as_deref()?)?;
+    let base = source.base_url.as_deref().unwrap_or(provider.default_base_url());
+    let host = url::Url::parse(base).ok()?;
+    Some(keys::quota(&source.workspace, host.authority(), source.principal(), "core"))
+}
+
+/// Puts a refusal on record and hands it back.
+async fn refuse(plane: &Plane, ask: &Ask, source: &Source, refusal: Refusal) -> Result<Answer, Error> {
+    let now = plane.clock.now();
+    let (user, rule) = (ask.asker.user(), refusal.rule());
+    info!(decision = "trigger.refused", workspace = %source.workspace, source = %source.id, rule, user = %user,
+        request = ask.request_id.as_deref().unwrap_or_default(), why = %refusal);
+    crate::telemetry::emit(&plane.config, now, &[("Refused", 1.0, "Count")], &[("Rule", rule)]);
+    let run = match &refusal {
+        Refusal::InProgress { run, .. } => Some(*run),
+        _ => None,
+    };
+    let facts = BTreeMap::from([("rule".to_owned(), rule.to_owned()), ("why".to_owned(), refusal.to_string())]);
+    let what = "trigger.refused".to_owned();
+    let minute = Moment(now.0 - now.0.rem_euclid(60_000));
+    let line = Audit { at: minute, who: user.clone(), what, source: Some(source.id.clone()), run, facts, count: 1 };
+    plane.store.audit_folded(&source.workspace, &short_name(&format!("{user}\n{rule}\n{}", source.id)), &line).await?;
+    Err(refusal.into())
+}
+
+/// A line of the audit about a run.
+pub fn audit_of(run: &Run, who: &UserId, what: &str, at: Moment, facts: BTreeMap<String, String>) -> Audit {
+    Audit { at, who: who.clone(), what: what.to_owned(), source: run.source.clone(), run: Some(run.id), facts, count: 1 }
+}

@@ -1,0 +1,155 @@
+//! Seals credentials when they come in and opens them when a worker needs them.
+//!
+//! In the cloud a KMS key does, with workspace and source as encryption context:
+//! a sealed credential that is moved to another source cannot be opened. On a
+//! laptop a key file does the same with AES-256-GCM and the same context. The
+//! api may seal but not open; what is opened never leaves the worker's memory.
+
+use std::fmt;
+use std::path::Path;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_sdk_kms::error::DisplayErrorContext;
+use aws_sdk_kms::primitives::Blob;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::chance::Chance;
+use crate::error::Fault;
+use crate::model::{Sealed, SourceId, WorkspaceId};
+
+/// KMS takes no more in one piece.
+pub const LONGEST_CREDENTIAL: usize = 4096;
+
+/// What a provider wants to see. Printing one shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    pub token: String,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Credential(…)")
+    }
+}
+
+/// What seals.
+#[derive(Clone)]
+pub enum Vault {
+    Kms { client: aws_sdk_kms::Client, key: String },
+    File { key: [u8; 32] },
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Kms { .. } => "Vault::Kms",
+            Self::File { .. } => "Vault::File(…)",
+        })
+    }
+}
+
+impl Vault {
+    /// Reads the key file, making it on the first time, readable to its owner
+    /// alone.
+    pub fn from_file(path: &Path, chance: &Chance) -> std::io::Result<Self> {
+        let key = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+                let fresh = chance.bytes::<32>();
+                write_private(path, &fresh)?;
+                fresh.to_vec()
+            }
+            Err(other) => return Err(other),
+        };
+        let wrong = |_| std::io::Error::other(format!("{} is not a key of 32 bytes", path.display()));
+        Ok(Self::File { key: key.try_into().map_err(wrong)? })
+    }
+
+    /// Seals a credential for one source and no other.
+    pub async fn seal(&self, credential: &Credential, workspace: &WorkspaceId, source: &SourceId) -> Result<Sealed, Fault> {
+        let plain = serde_json::to_vec(credential).map_err(|why| Fault::broken("vault", why))?;
+        let sealed = match self {
+            Self::Kms { client, key } => {
+                let call = client.encrypt().key_id(key).plaintext(Blob::new(plain));
+                let call = call.encryption_context("workspace", workspace.as_str()).encryption_context("source", source.as_str());
+                let reply = call.send().await.map_err(|why| Fault::unavailable("vault", DisplayErrorContext(why)))?;
+                reply.ciphertext_blob.map(Blob::into_inner).unwrap_or_default()
+            }
+            Self::File { key } => {
+                let mut bytes = plain;
+                let key = RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| Fault::broken("vault", "key"))?;
+                let context = Aad::from(context(workspace, source));
+                let nonce = key.seal_in_place_append_tag(context, &mut bytes).map_err(|_| Fault::broken("vault", "seal"))?;
+                [nonce.as_ref().as_slice(), &bytes].concat()
+            }
+        };
+        let fingerprint = crate::digest::short_name(&format!("{workspace}\n{}", credential.token));
+        Ok(Sealed { sealed: STANDARD.encode(sealed), last4: last4(&credential.token), fingerprint })
+    }
+
+    /// Opens what was sealed for this very source.
+    pub async fn open(&self, sealed: &Sealed, workspace: &WorkspaceId, source: &SourceId) -> Result<Credential, Fault> {
+        let unreadable = || Fault::broken("vault", "the credential was not sealed for this source by this deployment");
+        let mut bytes = STANDARD.decode(&sealed.sealed).map_err(|_| unreadable())?;
+        let plain = match self {
+            Self::Kms { client, key } => {
+                let call = client.decrypt().key_id(key).ciphertext_blob(Blob::new(bytes));
+                let call = call.encryption_context("workspace", workspace.as_str()).encryption_context("source", source.as_str());
+                let reply = call.send().await.map_err(|why| Fault::unavailable("vault", DisplayErrorContext(why)))?;
+                reply.plaintext.map(Blob::into_inner).unwrap_or_default()
+            }
+            Self::File { key } => {
+                let key = RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| unreadable())?;
+                let nonce = bytes.get(..NONCE_LEN).ok_or_else(unreadable)?;
+                let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| unreadable())?;
+                let opened = key.open_in_place(nonce, Aad::from(context(workspace, source)), &mut bytes[NONCE_LEN..]);
+                opened.map_err(|_| unreadable())?.to_vec()
+            }
+        };
+        serde_json::from_slice(&plain).map_err(|_| unreadable())
+    }
+}
+
+/// Writes a file that only its owner may read.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn context(workspace: &WorkspaceId, source: &SourceId) -> Vec<u8> {
+    format!("{workspace}\n{source}").into_bytes()
+}
+
+/// The last four characters, but never more than half of a short token.
+fn last4(token: &str) -> String {
+    let length = token.chars().count();
+    token.chars().skip(length.saturating_sub(4.min(length / 2))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_credential_opens_for_its_own_source_only() {
+        let vault = Vault::File { key: [7; 32] };
+        let (acme, web, api) = (WorkspaceId::known("acme"), SourceId::known("web"), SourceId::known("api"));
+        let credential = Credential { token: "ghp_canary_1234".into() };
+        let sealed = vault.seal(&credential, &acme, &web).await.expect("sealed");
+        assert_eq!(sealed.last4, "1234");
+        assert!(!sealed.sealed.contains("canary") && !format!("{credential:?} {sealed:?} {vault:?}").contains("canary"));
+        assert_eq!(vault.open(&sealed, &acme, &web).await.expect("opened"), credential);
+        assert!(vault.open(&sealed, &acme, &api).await.is_err());
+        assert!(Vault::File { key: [8; 32] }.open(&sealed, &acme, &web).await.is_err());
+        assert_eq!(last4("abc"), "c");
+    }
+}

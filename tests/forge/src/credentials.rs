@@ -1,0 +1,121 @@
+//! Who asks. A token is known by the login behind it, because the allowance is the login's: two tokens of one user
+//! share it, as they do at the real forges.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who a request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Anonymous,
+    User { token: String, login: String },
+}
+
+impl Caller {
+    /// Who a token stands for, accepted or not.
+    pub(crate) fn of(token: Option<&str>, credentials: &Credentials) -> Self {
+        token.map_or(Self::Anonymous, |token| Self::User {
+            token: token.to_owned(),
+            login: credentials.login(token),
+        })
+    }
+
+    pub(crate) fn login(&self) -> Option<&str> {
+        match self {
+            Self::Anonymous => None,
+            Self::User { login, .. } => Some(login),
+        }
+    }
+
+    pub(crate) fn token(&self) -> Option<&str> {
+        match self {
+            Self::Anonymous => None,
+            Self::User { token, .. } => Some(token),
+        }
+    }
+}
+
+/// Every token is accepted until the first is registered; from then on only those.
+#[derive(Default)]
+pub(crate) struct Credentials {
+    registered: BTreeMap<String, String>,
+    revoked: BTreeSet<String>,
+}
+
+impl Credentials {
+    pub(crate) fn allow(&mut self, token: &str, login: &str) {
+        self.revoked.remove(token);
+        self.registered.insert(token.to_owned(), login.to_owned());
+    }
+
+    pub(crate) fn revoke(&mut self, token: &str) {
+        self.revoked.insert(token.to_owned());
+    }
+
+    /// `None` when the token is not accepted.
+    pub(crate) fn identify(&self, token: Option<&str>) -> Option<Caller> {
+        let refused = token.is_some_and(|token| {
+            self.revoked.contains(token)
+                || (!self.registered.is_empty() && !self.registered.contains_key(token))
+        });
+        (!refused).then(|| Caller::of(token, self))
+    }
+
+    /// The login behind a token; an unregistered token is a user of its own.
+    pub(crate) fn login(&self, token: &str) -> String {
+        self.registered
+            .get(token)
+            .cloned()
+            .unwrap_or_else(|| format!("user-{}", short_hash(token)))
+    }
+}
+
+/// The token within an `Authorization` value, whichever scheme is before it.
+pub(crate) fn token_of(authorization: &str) -> &str {
+    authorization
+        .split_once(' ')
+        .map_or(authorization, |(_, token)| token)
+        .trim()
+}
+
+/// Eight hexadecimal digits that name a secret without telling it; the same in every process.
+pub(crate) fn short_hash(text: &str) -> String {
+    let mixed = fingerprint(text.bytes());
+    format!("{:08x}", (mixed >> 32) ^ (mixed & 0xffff_ffff))
+}
+
+/// FNV-1a, because it is short and does not change with the compiler.
+pub(crate) fn fingerprint(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_token_is_accepted_until_one_is_registered() {
+        let mut credentials = Credentials::default();
+        assert!(credentials.identify(Some("first")).is_some());
+        credentials.allow("second", "alice");
+        assert_eq!(credentials.identify(Some("first")), None);
+        assert_eq!(
+            credentials
+                .identify(Some("second"))
+                .as_ref()
+                .and_then(Caller::login),
+            Some("alice")
+        );
+        assert_eq!(credentials.identify(None), Some(Caller::Anonymous));
+        credentials.revoke("second");
+        assert_eq!(credentials.identify(Some("second")), None);
+    }
+
+    #[test]
+    fn a_hash_is_short_stable_and_not_the_token() {
+        assert_eq!(short_hash("ghp_secret"), short_hash("ghp_secret"));
+        assert_ne!(short_hash("ghp_secret"), short_hash("ghp_secret2"));
+        assert_eq!(short_hash("").len(), 8);
+    }
+}

@@ -1,0 +1,39 @@
+//! The provider simulator: an HTTP server in the process that answers as a forge does on the wire, so that the demo
+//! workspace and every test can be refused, limited, redirected and cut off as they would be in earnest.
+//!
+//! A [`Forge`] owns the data of any number of repositories ([`Repository`]), a script of misbehaviour ([`Fault`]) and a
+//! journal of what it was asked ([`Entry`]). One request goes: journal, script, latency, dialect. A dialect is one file
+//! (`github.rs`) that turns the neutral data into what that provider says; a further one is a further file and an arm
+//! in `door.rs`.
+//!
+//! What is absent: writing through the provider's API (tests write through [`Repository`]), filters of the issue list
+//! by label, author or milestone, GraphQL, `Last-Modified`, and the secondary limit as arithmetic (script it instead).
+
+mod control;
+mod credentials;
+mod door;
+mod forge;
+mod github;
+mod index;
+mod issue;
+mod journal;
+mod paging;
+mod quota;
+mod record;
+mod repository;
+mod script;
+mod seed;
+mod serve;
+mod state;
+mod words;
+
+pub use forge::{Forge, Options};
+pub use issue::{Issue, IssueState};
+pub use journal::Entry;
+pub use quota::Quota;
+pub use repository::Repository;
+pub use script::{Behaviour, Fault};
+pub use seed::Seed;
+
+/// Where the forge gets the time from; it never asks the machine.
+pub type Clock = std::sync::Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;

@@ -1,0 +1,10 @@
+//! What the simulator promises, checked through its socket with a real client.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod access;
+mod bench;
+mod control;
+mod faults;
+mod paging;
+mod quota;
