@@ -17,7 +17,7 @@ use thiserror::Error;
 use url::{Host, Url};
 
 use crate::config::Config;
-use crate::providers::{PageRequest, Reply};
+use crate::providers::Reply;
 
 /// No reply that we ask for is longer.
 const LONGEST_REPLY: usize = 32 * 1024 * 1024;
@@ -37,9 +37,12 @@ pub enum Unanswered {
 }
 
 /// A request with its credential: what is really sent.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Outgoing {
-    pub page: PageRequest,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    /// With a body it is a POST, without one a GET.
+    pub body: Option<String>,
     pub secret_headers: Vec<(&'static str, String)>,
 }
 
@@ -66,7 +69,9 @@ impl Http {
     /// The client that reaches the network.
     pub fn network(config: &Config) -> Result<Self, String> {
         let deadline = config.request_deadline();
-        let allowed = Allowed(config.allow_hosts.iter().map(|host| host.to_ascii_lowercase()).collect());
+        let mut allowed = Allowed::of(config);
+        // The operator named this address, which is leave enough.
+        allowed.0.extend(config.jwks_url.as_deref().and_then(|url| Url::parse(url).ok()).map(|url| authority(&url)));
         let plain = || {
             reqwest::Client::builder()
                 .user_agent(USER_AGENT)
@@ -79,7 +84,7 @@ impl Http {
         Ok(Self::new(Arc::new(move |outgoing| {
             let (allowed, open, guarded) = (allowed.clone(), open.clone(), guarded.clone());
             Box::pin(async move {
-                let url = Url::parse(&outgoing.page.url).map_err(|why| Unanswered::Broken(why.to_string()))?;
+                let url = Url::parse(&outgoing.url).map_err(|why| Unanswered::Broken(why.to_string()))?;
                 let client = if allowed.lists(&url) { open } else { guarded };
                 judge_address(&url, &allowed).map_err(Unanswered::Forbidden)?;
                 send(&client, outgoing, deadline).await
@@ -104,10 +109,9 @@ async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) 
             None => Unanswered::Broken(describe(&why)),
         }
     };
-    let page = outgoing.page;
-    let method = if page.body.is_some() { reqwest::Method::POST } else { reqwest::Method::GET };
-    let mut request = client.request(method, &page.url);
-    for (name, value) in &page.headers {
+    let method = if outgoing.body.is_some() { reqwest::Method::POST } else { reqwest::Method::GET };
+    let mut request = client.request(method, &outgoing.url);
+    for (name, value) in &outgoing.headers {
         request = request.header(name, value);
     }
     for (name, value) in outgoing.secret_headers {
@@ -116,7 +120,7 @@ async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) 
         value.set_sensitive(true);
         request = request.header(name, value);
     }
-    if let Some(body) = page.body {
+    if let Some(body) = outgoing.body {
         request = request.body(body);
     }
     let reply = request.send().await.map_err(failed)?;
@@ -156,9 +160,14 @@ impl Allowed {
 
     fn lists(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-        let with_port = format!("{host}:{}", url.port_or_known_default().unwrap_or_default());
+        let with_port = authority(url);
         self.0.iter().any(|listed| *listed == host || *listed == with_port)
     }
+}
+
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+    format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
 
 /// Judges what can be judged of an address without asking anyone.

@@ -7,6 +7,7 @@
 //! call doors.
 
 // The doors.
+pub mod cancel;
 pub mod manage;
 pub mod schedule;
 pub mod status;
@@ -15,9 +16,9 @@ pub mod trigger;
 
 // The words.
 pub mod admission;
-pub mod moves;
 pub mod error;
 pub mod model;
+pub mod moves;
 pub mod views;
 
 // The memory.

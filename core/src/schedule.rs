@@ -77,7 +77,7 @@ async fn nudge(plane: &Plane, run: Run, now: Moment) -> Result<Moved, Fault> {
             }
             Ok(Moved::Sent)
         }
-        Nudge::End(ended) => match crate::sync::end_run(plane, &run, &ended, Counted::default(), &[]).await? {
+        Nudge::End(ended) => match crate::sync::end_run(plane, &run, &ended, Counted::default(), &[], &crate::sync::machinery()).await? {
             Saved::Done => Ok(Moved::Ended),
             Saved::Lost(_) => Ok(Moved::Not),
         },
@@ -100,7 +100,7 @@ pub async fn expire_leases(plane: &Plane) -> Result<usize, Fault> {
     for run in plane.store.open_runs(None).await? {
         let Some(moved) = moves::expire(&run, plane.clock.now()) else { continue };
         if moved.status.is_terminal() {
-            crate::sync::end_run(plane, &run, &moved, Counted::default(), &[]).await?;
+            crate::sync::end_run(plane, &run, &moved, Counted::default(), &[], &crate::sync::machinery()).await?;
         } else {
             plane.store.save_run(&moved, run.version, Vec::new()).await?;
         }

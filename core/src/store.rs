@@ -262,7 +262,8 @@ impl Store {
     /// Counts a refusal: the same one in the same minute is one line.
     pub async fn audit_folded(&self, workspace: &crate::model::WorkspaceId, id: &str, audit: &Audit) -> Result<(), Fault> {
         let row = encode_audit(workspace, id, audit)?;
-        let write = conditions::count_audit("audit", keys::audit(workspace, audit.at, id), &row);
+        let minute = Moment(audit.at.0 - audit.at.0.rem_euclid(60_000));
+        let write = conditions::count_audit("audit", keys::audit(workspace, minute, id), &row);
         self.table.commit(vec![write]).await.map(drop)
     }
 }

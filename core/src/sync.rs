@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::admission::Counted;
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{Run, SourceKind, Work};
+use crate::model::{Run, SourceKind, UserId, Work};
 use crate::moves::{self, NotClaimed};
 use crate::plane::Plane;
 use crate::queue::Job;
@@ -141,7 +141,7 @@ pub async fn bury(plane: &Plane, job: &Job) -> Result<Slice, Fault> {
         let Some(run) = plane.store.run(of, *id).await? else { return Ok(Slice::Unknown) };
         let now = plane.clock.now();
         let Some(buried) = moves::bury(&run, *epoch, now) else { return Ok(Slice::Dropped(NotClaimed::Stale)) };
-        if let Saved::Done = end_run(plane, &run, &buried, Counted::default(), &[]).await? {
+        if let Saved::Done = end_run(plane, &run, &buried, Counted::default(), &[], &machinery()).await? {
             return Ok(Slice::Failed);
         }
     }
@@ -149,11 +149,11 @@ pub async fn bury(plane: &Plane, job: &Job) -> Result<Slice, Fault> {
 
 /// Ends a run, frees its gate and puts it on record: whoever ends one does it
 /// here.
-pub(crate) async fn end_run(plane: &Plane, before: &Run, ended: &Run, counted: Counted, with: &[Write]) -> Result<Saved, Fault> {
+pub(crate) async fn end_run(plane: &Plane, before: &Run, ended: &Run, counted: Counted, with: &[Write], by: &UserId) -> Result<Saved, Fault> {
     let now = plane.clock.now();
     let mut facts = std::collections::BTreeMap::from([("outcome".to_owned(), ended.status.as_str().to_owned())]);
     facts.extend(ended.error.as_ref().map(|error| ("error".to_owned(), error.code.clone())));
-    let audit = crate::trigger::audit_of(ended, &ended.triggered_by, "run.ended", now, facts);
+    let audit = crate::trigger::audit_of(ended, by, "run.ended", now, facts);
     let row = crate::store::items::encode_audit(&ended.workspace, &format!("{}#ended", ended.id), &audit)?;
     let mut writes = with.to_vec();
     writes.push(crate::store::conditions::put("audit", row));
@@ -162,6 +162,11 @@ pub(crate) async fn end_run(plane: &Plane, before: &Run, ended: &Run, counted: C
         report_end(plane, ended, now);
     }
     Ok(saved)
+}
+
+/// Who ends a run when nobody asked for its end.
+pub(crate) fn machinery() -> UserId {
+    UserId::known("pullcord")
 }
 
 fn report_end(plane: &Plane, ended: &Run, now: Moment) {

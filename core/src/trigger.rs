@@ -402,8 +402,7 @@ async fn refuse(plane: &Plane, ask: &Ask, source: &Source, refusal: Refusal) -> 
     };
     let facts = BTreeMap::from([("rule".to_owned(), rule.to_owned()), ("why".to_owned(), refusal.to_string())]);
     let what = "trigger.refused".to_owned();
-    let minute = Moment(now.0 - now.0.rem_euclid(60_000));
-    let line = Audit { at: minute, who: user.clone(), what, source: Some(source.id.clone()), run, facts, count: 1 };
+    let line = Audit { at: now, who: user.clone(), what, source: Some(source.id.clone()), run, facts, count: 1 };
     plane.store.audit_folded(&source.workspace, &short_name(&format!("{user}\n{rule}\n{}", source.id)), &line).await?;
     Err(refusal.into())
 }

@@ -199,7 +199,7 @@ pub struct Run {
     pub workspace: WorkspaceId,
     #[serde(default)]
     pub source: Option<SourceId>,
-    #[serde(default)]
+    #[serde(default, rename = "source_kind")]
     pub kind: Option<SourceKind>,
     #[serde(default)]
     pub work: Work,

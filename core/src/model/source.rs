@@ -50,6 +50,8 @@ impl Stream {
 pub struct Source {
     pub id: SourceId,
     pub workspace: WorkspaceId,
+    /// `kind` is the row's own.
+    #[serde(rename = "source_kind")]
     pub kind: SourceKind,
     pub name: String,
     #[serde(default)]

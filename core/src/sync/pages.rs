@@ -171,7 +171,8 @@ impl Reading<'_> {
 
     async fn fetch(&self, plane: &Plane, request: &PageRequest) -> Fetched {
         let secret_headers = self.credential.as_ref().map(|credential| self.provider.authorize(credential)).unwrap_or_default();
-        match plane.http.send(Outgoing { page: request.clone(), secret_headers }).await {
+        let PageRequest { url, headers, body, .. } = request.clone();
+        match plane.http.send(Outgoing { url, headers, body, secret_headers }).await {
             Ok(reply) => Fetched::Reply(reply),
             Err(why) => Fetched::Unanswered(why),
         }

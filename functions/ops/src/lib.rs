@@ -1,1 +1,224 @@
-//! placeholder
+//! The function for operators: everything that the console's test button and
+//! `aws lambda invoke` can ask for.
+//!
+//! IAM decided who may invoke it, so whoever does acts as an operator. The
+//! doors, the rules and the audit are those of everyone else.
+
+use pullcord_core::admission::{OnConflict, Surface};
+use pullcord_core::model::{Person, Role, RunId, RunOptions, SourceId, UserId, WorkspaceId, is_id};
+use pullcord_core::queue::Job;
+use pullcord_core::trigger::{Answer, Ask, Asker, Would, trigger};
+use pullcord_core::views::{RunView, SourceView};
+use pullcord_core::{Error, Fault, Plane, Refusal, cancel, manage, schedule, status, telemetry};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Who is on record for what is done here, unless the caller says more.
+const OPERATOR: &str = "ops";
+
+/// What can be asked.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    Trigger {
+        source: String,
+        #[serde(default)]
+        reason: Option<String>,
+        #[serde(default)]
+        full: bool,
+        #[serde(default)]
+        force: bool,
+        #[serde(default)]
+        confirmed: bool,
+        #[serde(default, rename = "dryRun")]
+        dry_run: bool,
+        #[serde(default, rename = "includeClosed")]
+        include_closed: bool,
+        #[serde(default, rename = "overrideCooldown")]
+        override_cooldown: Option<Overridden>,
+    },
+    Status {
+        #[serde(default)]
+        run: Option<String>,
+        #[serde(default)]
+        source: Option<String>,
+    },
+    Cancel {
+        run: String,
+    },
+    ResetBackfill {
+        source: String,
+    },
+    Grant {
+        workspace: String,
+        user: String,
+        role: String,
+    },
+    Redrive,
+    Stalled,
+    Warm,
+}
+
+/// The names of [`Command`]s.
+pub const COMMANDS: &[&str] = &["trigger", "status", "cancel", "reset-backfill", "grant", "redrive", "stalled", "warm"];
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overridden {
+    reason: String,
+}
+
+/// Does what an event asks. What went wrong is in the answer too: the console
+/// shows answers, and hides failures behind a stack trace.
+pub async fn handle(plane: &Plane, event: Value) -> Result<Value, Fault> {
+    telemetry::note_cold_start(&plane.config, "ops", plane.clock.now());
+    if event.get("warm").and_then(Value::as_bool) == Some(true) {
+        return Ok(json!({"warm": true}));
+    }
+    let command = match serde_json::from_value::<Command>(event) {
+        Ok(command) => command,
+        Err(why) => {
+            let message = format!("{why}; \"op\" is one of {}", COMMANDS.join(", "));
+            return Ok(json!({"error": {"code": "VALIDATION_FAILED", "message": message}}));
+        }
+    };
+    tracing::info!(decision = "ops", command = ?command);
+    match perform(plane, command).await {
+        Ok(answer) => Ok(answer),
+        Err(Error::Fault(fault)) => Err(fault),
+        Err(error) => Ok(json!({"error": described(&error)})),
+    }
+}
+
+async fn perform(plane: &Plane, command: Command) -> Result<Value, Error> {
+    let asker = Asker::Known(Person::deployment(OPERATOR));
+    match command {
+        Command::Trigger { source, reason, full, force, confirmed, dry_run, include_closed, override_cooldown } => {
+            let ask = Ask {
+                options: RunOptions { full, include_closed, ..RunOptions::default() },
+                on_conflict: if force { OnConflict::Restart } else { OnConflict::Reject },
+                override_cooldown: override_cooldown.map(|overridden| overridden.reason),
+                confirmed,
+                dry_run,
+                reason,
+                ..Ask::sync(source_id(&source)?, asker, Surface::Ops)
+            };
+            Ok(match trigger(plane, ask).await? {
+                Answer::Accepted(run) | Answer::Repeated(run) => json!({"outcome": "accepted", "run": RunView::from(&*run)}),
+                Answer::Attached(run) => json!({"outcome": "attached", "run": RunView::from(&*run)}),
+                Answer::Fresh { last_synced_at } => json!({"outcome": "fresh", "last_synced_at": last_synced_at.rfc3339()}),
+                Answer::Would(Would::Accept | Would::Attach(_)) => json!({"outcome": "would_accept"}),
+                Answer::Would(Would::Refuse(refusal)) => json!({"outcome": "would_refuse", "error": described(&refusal.into())}),
+            })
+        }
+        Command::Status { run: Some(run), source: None } => {
+            Ok(json!({"run": RunView::from(&status::run(plane, &asker, run_id(&run)?).await?)}))
+        }
+        Command::Status { run: None, source: Some(source) } => {
+            let looked = status::source(plane, &asker, &source_id(&source)?).await?;
+            let now = plane.clock.now();
+            Ok(json!({"source": SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), now)}))
+        }
+        Command::Status { .. } => Err(Error::invalid("op", "status needs either a run or a source")),
+        Command::Cancel { run } => Ok(json!({"run": RunView::from(&cancel::cancel(plane, &asker, run_id(&run)?).await?)})),
+        Command::ResetBackfill { source } => {
+            let previous = manage::reset_backfill(plane, &asker, &source_id(&source)?).await?;
+            Ok(json!({"reset": previous.is_some(), "previousCursor": previous}))
+        }
+        Command::Grant { workspace, user, role } => grant(plane, &workspace, &user, &role).await,
+        Command::Redrive => Ok(json!({"redriven": redrive(plane).await?})),
+        Command::Stalled => {
+            let runs = schedule::stalled(plane).await?;
+            Ok(json!({"runs": runs.iter().map(RunView::from).collect::<Vec<_>>()}))
+        }
+        Command::Warm => Ok(json!({"warm": true})),
+    }
+}
+
+/// Gives a role; with workspace `*` it makes an operator, the first one
+/// included.
+async fn grant(plane: &Plane, workspace: &str, user: &str, role: &str) -> Result<Value, Error> {
+    let known: Vec<&str> = Role::ALL.into_iter().map(Role::as_str).collect();
+    let role = Role::parse(role).ok_or_else(|| Error::invalid("role", format!("must be one of {}", known.join(", "))))?;
+    let deployment = WorkspaceId::deployment();
+    let workspace = if workspace == deployment.as_str() {
+        if role != Role::Admin {
+            return Err(Error::invalid("role", "members of the deployment itself (workspace *) are operators: the role must be admin"));
+        }
+        deployment
+    } else {
+        let id = WorkspaceId::known(workspace);
+        if !is_id(workspace) || plane.store.workspace(&id).await?.is_none() {
+            return Err(Error::NotFound("workspace"));
+        }
+        id
+    };
+    let member = manage::grant(plane, &UserId::known(OPERATOR), &workspace, user, role).await?;
+    Ok(json!({"workspace": member.workspace, "user": member.user, "role": member.role}))
+}
+
+/// Sends what lies in the dead-letter queue once more. A run that was buried
+/// stays buried: it can be retried.
+async fn redrive(plane: &Plane) -> Result<u64, Error> {
+    let url = plane.config.dead_letter_queue_url.as_deref();
+    let url = url.ok_or_else(|| Error::invalid("op", "PULLCORD_DEAD_LETTER_QUEUE_URL is not set: there is nothing to redrive from"))?;
+    let client = plane.queue.client();
+    let failed = |why: String| Fault::unavailable("queue", why);
+    let mut redriven = 0;
+    loop {
+        let received = client.receive_message().queue_url(url).max_number_of_messages(10).send().await;
+        let messages = received.map_err(|why| failed(format!("{why:?}")))?.messages.unwrap_or_default();
+        if messages.is_empty() {
+            return Ok(redriven);
+        }
+        for message in messages {
+            if let Ok(job @ Job::Sync { .. }) = Job::decode(message.body().unwrap_or_default()) {
+                let Job::Sync { of, run, .. } = &job;
+                if let Some(run) = plane.store.run(of, *run).await? {
+                    plane.queue.send(&Job::for_run(&run), &run.workspace, std::time::Duration::ZERO).await?;
+                    redriven += 1;
+                }
+            }
+            let receipt = message.receipt_handle().unwrap_or_default();
+            client.delete_message().queue_url(url).receipt_handle(receipt).send().await.map_err(|why| failed(format!("{why:?}")))?;
+        }
+    }
+}
+
+fn source_id(text: &str) -> Result<SourceId, Error> {
+    if is_id(text) { Ok(SourceId::known(text)) } else { Err(Error::NotFound("source")) }
+}
+
+fn run_id(text: &str) -> Result<RunId, Error> {
+    RunId::parse(text).ok_or(Error::NotFound("run"))
+}
+
+/// What went wrong, for a person at a console.
+fn described(error: &Error) -> Value {
+    let code = match error {
+        Error::Invalid(_) => "VALIDATION_FAILED",
+        Error::Unauthenticated(_) => "UNAUTHENTICATED",
+        Error::Forbidden(_) => "FORBIDDEN",
+        Error::NotFound(_) => "NOT_FOUND",
+        Error::Conflict(_) => "CONFLICT",
+        Error::NoSource(_) => "NO_SOURCE",
+        Error::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
+        Error::Refused(refusal) => refusal.rule(),
+        Error::Fault(_) => "UNAVAILABLE",
+    };
+    let mut described = json!({"code": code, "message": error.to_string()});
+    match error {
+        Error::Invalid(complaints) => described["errors"] = json!(complaints),
+        Error::Refused(refusal) => match &**refusal {
+            Refusal::InProgress { run, .. } => described["run_id"] = json!(run.to_string()),
+            Refusal::Cooling { until, .. } => described["next_allowed_at"] = json!(until.rfc3339()),
+            Refusal::QuotaLow { remaining, resets_at, .. } => {
+                described["remaining"] = json!(remaining);
+                described["next_allowed_at"] = json!(resets_at.map(|at| at.rfc3339()));
+            }
+            Refusal::Unconfirmed { reasons } => described["reasons"] = json!(reasons),
+        },
+        _ => {}
+    }
+    described
+}

@@ -1,0 +1,79 @@
+# The few commands there are. `make` alone lists them; CI runs `check` and `test`.
+#
+# Each installs what it needs first, on a machine that has Rust, a C compiler, make, python3 and python3-venv. Tools of
+# Cargo go where cargo puts them, and only if they are missing; tools of Python go to .venv, in the versions below.
+
+NEXTEST := 0.9.151
+DENY    := 0.20.2
+MACHETE := 0.9.2
+PYTHON  := ministack[full]==1.5.33 aws-sam-cli==1.167.0 cargo-lambda==1.9.2 cfn-lint==1.53.3
+
+# For `deploy`. PARAMETERS are those of infra/template.yaml: make deploy PARAMETERS="JwksUrl=https://login.example.com/keys"
+ARCHITECTURE ?= arm64
+PARAMETERS   ?=
+TARGET       := $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-unknown-linux-gnu
+
+# The tests of the deployed stack come last, since they have the functions built for Lambda.
+STACK := $(wildcard tests/aws/main.rs)
+
+export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+unexport CARGO_TARGET_DIR # SAM looks for what was built in ./target, whatever this says
+
+.PHONY: help check test bench deploy infra advisories tools nextest deny machete python
+.DEFAULT_GOAL := help
+
+help: ## lists these
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+check: deny machete ## format, lints, documentation, licences and sources of dependencies, unused dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --document-private-items
+	cargo deny check licenses bans sources
+	cargo machete --with-metadata
+
+test: nextest $(if $(STACK),python) ## all tests; those of the deployed stack on an AWS emulator
+	cargo build -p pullcord
+	cargo nextest run --workspace $(if $(STACK),-E 'not binary(=aws)')
+ifneq ($(STACK),)
+	sam build --config-env emulator
+	cargo nextest run --workspace -E 'binary(=aws)'
+endif
+
+bench: ## benchmarks, built as the product is
+	cargo bench --workspace --benches
+
+deploy: python ## builds and deploys to the AWS account of your environment's credentials
+	rustup target add $(TARGET)
+	sam build --parameter-overrides Architecture=$(ARCHITECTURE) $(PARAMETERS)
+	sam deploy --parameter-overrides Architecture=$(ARCHITECTURE) $(PARAMETERS)
+
+infra: python ## lints the template
+	cfn-lint infra/template.yaml
+
+advisories: deny ## known vulnerabilities of dependencies; needs the advisory database, so it is no part of `check`
+	cargo deny check advisories
+
+tools: nextest deny machete python ## installs everything that the others install
+
+# A tool runs for seconds here and would be optimised for minutes, so it is built fast instead, and what two of them
+# share is built once. Cargo finds the ones that are there by themselves: `cargo deny` is `cargo-deny`.
+install := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	CARGO_TARGET_DIR=target/tools cargo install --locked
+
+nextest:
+	@cargo nextest --version >/dev/null 2>&1 || $(install) cargo-nextest@$(NEXTEST) --no-default-features --features default-no-update
+
+deny:
+	@cargo deny --version >/dev/null 2>&1 || $(install) cargo-deny@$(DENY)
+
+machete:
+	@cargo machete --version >/dev/null 2>&1 || $(install) cargo-machete@$(MACHETE)
+
+python:
+	@test "$$(cat .venv/versions 2>/dev/null)" = '$(PYTHON)' || { \
+		echo 'installing $(PYTHON) to .venv' && \
+		python3 -m venv --clear .venv && \
+		.venv/bin/pip install --quiet --disable-pip-version-check $(patsubst %,'%',$(PYTHON)) && \
+		echo '$(PYTHON)' >.venv/versions; }

@@ -1,0 +1,107 @@
+//! What happens to every request, whatever it asks for.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use pullcord_core::clock::Moment;
+use pullcord_core::config::Config;
+use pullcord_core::telemetry;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::Api;
+use crate::problem::Problem;
+
+/// The longest body that is read.
+pub(crate) const LONGEST_BODY: usize = 256 * 1024;
+
+/// The id of a request: in its reply, in the log, in the run it starts.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives a request its id, times it, and puts the id on the reply and into the
+/// problem, if there is one.
+pub(crate) async fn identified(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let plane = &api.plane;
+    let began = plane.clock.now();
+    telemetry::note_cold_start(&plane.config, if plane.config.stream { "stream" } else { "api" }, began);
+    let id = plane.chance.id(began).to_string();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let is_trigger = request.method() == Method::POST && request.uri().path().ends_with("/sync");
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        if let Some(fault) = &problem.fault {
+            tracing::error!(decision = "request.failed", request = id, %method, path, error = fault);
+        }
+        let headers = response.headers().clone();
+        response = problem.about(&id).into_response();
+        // What outer layers added to the reply stays.
+        for (name, value) in &headers {
+            if !response.headers().contains_key(name) {
+                response.headers_mut().append(name, value.clone());
+            }
+        }
+        response.extensions_mut().remove::<Problem>();
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let took = plane.clock.now().since(began);
+    tracing::debug!(request = id, %method, path, status = response.status().as_u16(), milliseconds = took.as_millis() as u64);
+    if is_trigger {
+        report_trigger(&plane.config, plane.clock.now(), took);
+    }
+    response
+}
+
+fn report_trigger(config: &Config, now: Moment, took: Duration) {
+    telemetry::emit(config, now, &[("TriggerLatency", took.as_secs_f64() * 1000.0, "Milliseconds")], &[]);
+}
+
+/// Refuses a body that is too long before anything reads it.
+pub(crate) async fn bounded(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let stated = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if stated.is_some_and(|length| length > LONGEST_BODY) {
+        return Problem::payload_too_large().into_response();
+    }
+    let Ok(bytes) = axum::body::to_bytes(body, LONGEST_BODY).await else {
+        return Problem::payload_too_large().into_response();
+    };
+    next.run(Request::from_parts(parts, Body::from(bytes))).await
+}
+
+pub(crate) async fn no_such_route() -> Problem {
+    Problem::not_found("there is nothing at this path")
+}
+
+pub(crate) async fn no_such_method(method: Method) -> Problem {
+    Problem::method_not_allowed(&method)
+}
+
+/// Lets pages of the configured origins call the API.
+pub(crate) fn cors(config: &Config) -> CorsLayer {
+    let origins = if config.cors_origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(config.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("apikey"),
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("last-event-id"),
+        ])
+        .expose_headers([REQUEST_ID, header::RETRY_AFTER, header::LOCATION])
+        .max_age(Duration::from_mins(10))
+}

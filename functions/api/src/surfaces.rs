@@ -1,0 +1,9 @@
+//! One file per surface: its own dialect, the same doors.
+
+pub(crate) mod people;
+pub(crate) mod projects;
+pub(crate) mod runs;
+pub(crate) mod sources;
+pub(crate) mod system;
+
+mod ids;

@@ -1,0 +1,293 @@
+//! The native API: sources and what they hold.
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
+use pullcord_core::clock::Moment;
+use pullcord_core::digest::{from_url_text, url_text};
+use pullcord_core::manage::{self, ChangedSource, NewSource};
+use pullcord_core::model::{ItemType, SourceKind};
+use pullcord_core::store::ItemFilter;
+use pullcord_core::trigger::Answer;
+use pullcord_core::vault::Credential;
+use pullcord_core::views::{ItemView, RunView, SourceView};
+use pullcord_core::{Error, status};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::ids;
+use super::people::nullable;
+use crate::Api;
+use crate::auth::Caller;
+use crate::checked::{Asked, Checked};
+use crate::edge::RequestId;
+use crate::problem::{Problem, Told};
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(sources, create))
+        .routes(routes!(source, change, delete))
+        .routes(routes!(items))
+        .routes(routes!(reset_backfill))
+}
+
+#[derive(Serialize, ToSchema)]
+struct Sources {
+    sources: Vec<SourceView>,
+    next_cursor: Option<String>,
+}
+
+/// The sources of a workspace.
+#[utoipa::path(get, path = "/v1/workspaces/{workspace}/sources", tag = "sources", params(("workspace" = String, Path)), responses((status = 200, body = Sources)))]
+async fn sources(State(api): State<Api>, Caller(asker): Caller, Path(slug): Path<String>) -> Result<Json<Sources>, Problem> {
+    let now = api.plane.clock.now();
+    let slug = ids::workspace(&slug).told(now)?;
+    let found = status::sources(&api.plane, &asker, &slug).await.told(now)?;
+    let sources = found.iter().map(|(source, gate)| SourceView::of(source, gate, None, now)).collect();
+    Ok(Json(Sources { sources, next_cursor: None }))
+}
+
+/// The kinds of sources.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Repository,
+    Index,
+    Documents,
+    Integration,
+}
+
+impl From<Kind> for SourceKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Repository => Self::Repository,
+            Kind::Index => Self::Index,
+            Kind::Documents => Self::Documents,
+            Kind::Integration => Self::Integration,
+        }
+    }
+}
+
+/// Write-only.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CredentialGiven {
+    token: String,
+}
+
+impl From<CredentialGiven> for Credential {
+    fn from(given: CredentialGiven) -> Self {
+        Self { token: given.token }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WebhookGiven {
+    /// Whether deliveries arrive; null to judge by what arrives.
+    active: Option<bool>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SourceGiven {
+    id: String,
+    #[schema(inline)]
+    kind: Kind,
+    name: Option<String>,
+    project: Option<String>,
+    /// Of a repository: its forge.
+    provider: Option<String>,
+    base_url: Option<String>,
+    /// owner/name
+    repository: Option<String>,
+    /// Whose quota its requests count against, where several tokens share one.
+    principal: Option<String>,
+    #[schema(inline)]
+    credential: Option<CredentialGiven>,
+    #[serde(default)]
+    #[schema(required = false)]
+    streams: Vec<String>,
+    monitored: Option<bool>,
+    /// Of documents: their folder.
+    path: Option<String>,
+    #[serde(default)]
+    #[schema(required = false)]
+    patterns: Vec<String>,
+    #[schema(inline)]
+    webhook: Option<WebhookGiven>,
+}
+
+/// Makes a source.
+#[utoipa::path(post, path = "/v1/workspaces/{workspace}/sources", tag = "sources", params(("workspace" = String, Path)), request_body = SourceGiven, responses((status = 201, body = SourceView)))]
+async fn create(
+    State(api): State<Api>,
+    Caller(asker): Caller,
+    Path(slug): Path<String>,
+    Checked { value, .. }: Checked<SourceGiven>,
+) -> Result<(StatusCode, Json<SourceView>), Problem> {
+    let now = api.plane.clock.now();
+    let slug = ids::workspace(&slug).told(now)?;
+    let new = NewSource {
+        id: value.id,
+        kind: Some(value.kind.into()),
+        name: value.name,
+        project: value.project,
+        provider: value.provider,
+        base_url: value.base_url,
+        repository: value.repository,
+        principal: value.principal,
+        credential: value.credential.map(Credential::from),
+        streams: value.streams,
+        monitored: value.monitored,
+        path: value.path,
+        patterns: value.patterns,
+        webhook_active: value.webhook.and_then(|webhook| webhook.active),
+    };
+    let made = manage::create_source(&api.plane, &asker, &slug, new).await.told(now)?;
+    let looked = status::source(&api.plane, &asker, &made.id).await.told(now)?;
+    Ok((StatusCode::CREATED, Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), now))))
+}
+
+/// One source, and how it is.
+#[utoipa::path(get, path = "/v1/sources/{source}", tag = "sources", params(("source" = String, Path)), responses((status = 200, body = SourceView)))]
+async fn source(State(api): State<Api>, Caller(asker): Caller, Path(id): Path<String>) -> Result<Json<SourceView>, Problem> {
+    let now = api.plane.clock.now();
+    let id = ids::source(&id).told(now)?;
+    let looked = status::source(&api.plane, &asker, &id).await.told(now)?;
+    Ok(Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), now)))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SourceChange {
+    name: Option<String>,
+    base_url: Option<String>,
+    repository: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    principal: Option<Option<String>>,
+    /// Null takes it away.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(inline, value_type = Option<CredentialGiven>)]
+    credential: Option<Option<CredentialGiven>>,
+    streams: Option<Vec<String>>,
+    monitored: Option<bool>,
+    path: Option<String>,
+    patterns: Option<Vec<String>>,
+    #[schema(inline)]
+    webhook: Option<WebhookGiven>,
+}
+
+/// Changes a source. What may make a refused sync succeed lifts its cooldown.
+#[utoipa::path(patch, path = "/v1/sources/{source}", tag = "sources", params(("source" = String, Path)), request_body = SourceChange, responses((status = 200, body = SourceView)))]
+async fn change(
+    State(api): State<Api>,
+    Caller(asker): Caller,
+    Path(id): Path<String>,
+    Checked { value, .. }: Checked<SourceChange>,
+) -> Result<Json<SourceView>, Problem> {
+    let now = api.plane.clock.now();
+    let id = ids::source(&id).told(now)?;
+    let change = ChangedSource {
+        name: value.name,
+        base_url: value.base_url,
+        repository: value.repository,
+        principal: value.principal,
+        credential: value.credential.map(|credential| credential.map(Credential::from)),
+        streams: value.streams,
+        monitored: value.monitored,
+        path: value.path,
+        patterns: value.patterns,
+        webhook_active: value.webhook.map(|webhook| webhook.active),
+    };
+    manage::change_source(&api.plane, &asker, &id, change).await.told(now)?;
+    let looked = status::source(&api.plane, &asker, &id).await.told(now)?;
+    Ok(Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), now)))
+}
+
+/// Deletes a source. It is hidden at once; the answer is the run that removes
+/// its rows.
+#[utoipa::path(delete, path = "/v1/sources/{source}", tag = "sources", params(("source" = String, Path)), responses((status = 202, body = RunView)))]
+async fn delete(
+    State(api): State<Api>,
+    Caller(asker): Caller,
+    Extension(RequestId(request)): Extension<RequestId>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<RunView>), Problem> {
+    let now = api.plane.clock.now();
+    let id = ids::source(&id).told(now)?;
+    match manage::delete_source(&api.plane, &asker, &id, Some(request)).await.told(now)? {
+        Answer::Accepted(run) | Answer::Attached(run) | Answer::Repeated(run) => Ok((StatusCode::ACCEPTED, Json(RunView::from(&*run)))),
+        Answer::Fresh { .. } | Answer::Would(_) => Err(Problem::from_error(&Error::NotFound("source"), now)),
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ItemQuery {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    state: Option<String>,
+    updated_since: Option<String>,
+    /// Part of the title.
+    q: Option<String>,
+    cursor: Option<String>,
+    limit: Option<u64>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Items {
+    items: Vec<ItemView>,
+    next_cursor: Option<String>,
+}
+
+/// What a source holds, newest change first.
+#[utoipa::path(get, path = "/v1/sources/{source}/items", tag = "sources", params(("source" = String, Path), ItemQuery), responses((status = 200, body = Items)))]
+async fn items(
+    State(api): State<Api>,
+    Caller(asker): Caller,
+    Path(id): Path<String>,
+    Asked(query): Asked<ItemQuery>,
+) -> Result<Json<Items>, Problem> {
+    let now = api.plane.clock.now();
+    let id = ids::source(&id).told(now)?;
+    let kind = |text: String| ItemType::parse(&text).ok_or_else(|| Error::invalid("type", "must be issue or document"));
+    let moment = |text: String| Moment::parse(&text).ok_or_else(|| Error::invalid("updated_since", "must be a time in RFC 3339"));
+    let filter = ItemFilter {
+        kind: query.kind.map(kind).transpose().told(now)?,
+        state: query.state,
+        updated_since: query.updated_since.map(moment).transpose().told(now)?,
+        text: query.q,
+    };
+    let limit = ids::limit(query.limit).told(now)?;
+    let after = query.cursor.as_deref().map(place).transpose().told(now)?;
+    let page = status::items(&api.plane, &asker, &id, &filter, after, limit).await.told(now)?;
+    let items = page.items.into_iter().map(ItemView::from).collect();
+    Ok(Json(Items { items, next_cursor: page.next.map(|next| url_text(next.as_bytes())) }))
+}
+
+/// The place in a list that a cursor stands for.
+pub(super) fn place(cursor: &str) -> Result<String, Error> {
+    let text = from_url_text(cursor).and_then(|bytes| String::from_utf8(bytes).ok());
+    text.filter(|text| !text.is_empty() && text.len() < 200).ok_or_else(|| Error::invalid("cursor", "is not one that a list gave"))
+}
+
+#[derive(Serialize, ToSchema)]
+struct Reset {
+    reset: bool,
+    previous_cursor: Option<String>,
+}
+
+/// Forgets where an unfinished first run stopped, so that the next run begins it
+/// again.
+#[utoipa::path(post, path = "/v1/sources/{source}/reset-backfill", tag = "sources", params(("source" = String, Path)), responses((status = 200, body = Reset)))]
+async fn reset_backfill(State(api): State<Api>, Caller(asker): Caller, Path(id): Path<String>) -> Result<Json<Reset>, Problem> {
+    let now = api.plane.clock.now();
+    let id = ids::source(&id).told(now)?;
+    let previous_cursor = manage::reset_backfill(&api.plane, &asker, &id).await.told(now)?;
+    Ok(Json(Reset { reset: previous_cursor.is_some(), previous_cursor }))
+}
