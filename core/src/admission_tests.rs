@@ -242,6 +242,7 @@ fn a_dead_holder_is_taken_over_by_the_next_trigger() {
         }
     }
     let dead = leased(RunStatus::Running, -1);
+    assert_eq!(verdict(&cooling(held(), OLD), Some(&dead), &asked(Surface::Native)), "opens, failed LEASE_EXPIRED", "its own cooldown");
     assert_eq!(verdict(&cooling(held(), OTHER), Some(&dead), &asked(Surface::Native)), "COOLDOWN_ACTIVE");
 }
 
@@ -251,11 +252,15 @@ fn a_deletion_is_never_displaced() {
     for holder in
         [run(OLD, RunStatus::Queued), run(OLD, RunStatus::Paused), leased(RunStatus::Running, 60), leased(RunStatus::Running, -60)]
     {
-        for (on_conflict, expected) in ANSWERS.into_iter().zip(["SYNC_IN_PROGRESS", "attaches", "SYNC_IN_PROGRESS"]) {
-            for work in [Work::Sync, Work::Delete] {
+        let holder = delete(holder);
+        for work in [Work::Sync, Work::Delete] {
+            let answered = |on_conflict| {
                 let asked = Asked { work, overrides_cooldown: true, ..answering(on_conflict) };
-                assert_eq!(verdict(&held(), Some(&delete(holder.clone())), &asked), expected, "{:?} {on_conflict:?}", holder.status);
-            }
+                verdict(&held(), Some(&holder), &asked)
+            };
+            assert_eq!(answered(OnConflict::Reject), "SYNC_IN_PROGRESS", "{:?}", holder.status);
+            assert_eq!(answered(OnConflict::Restart), "SYNC_IN_PROGRESS", "{:?}", holder.status);
+            assert!(!answered(OnConflict::Attach).starts_with("opens"), "{:?}", holder.status);
         }
     }
     let over = delete(run(OLD, RunStatus::Completed));
