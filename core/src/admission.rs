@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::error::Refusal;
-use crate::model::{Gate, Run, RunId, RunStatus, SourceStatus, Trigger, Work};
+use crate::model::{Gate, Run, RunId, RunStatus, SourceKind, SourceStatus, Trigger, Work};
+
+/// Cooldowns given back in a row, after which even a failure starts one.
+const MOST_REFUNDS: u32 = 3;
 
 /// What a trigger has to do with cooldowns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +90,10 @@ pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
         (Some(id), Some(run)) => match displace(run, asked) {
             Displacement::Ended => None,
             Displacement::By(run) => Some(run),
-            Displacement::Not if asked.on_conflict == OnConflict::Attach => return Admission::Attach(id),
+            // Nobody wants to wait for what is about to stop.
+            Displacement::Not if asked.on_conflict == OnConflict::Attach && run.work == Work::Sync && run.status != RunStatus::Cancelling => {
+                return Admission::Attach(id);
+            }
             Displacement::Not => {
                 return Admission::Refuse(Refusal::InProgress { run: id, holder: Some(Box::new(run.clone())) });
             }
@@ -99,7 +105,7 @@ pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
             return Admission::Refuse(Refusal::Cooling { until, since: gate.last_triggered_at });
         }
     }
-    Admission::Take { gate: Box::new(take(gate, asked)), displaced: displaced.map(Box::new) }
+    Admission::Take { gate: Box::new(take(gate, displaced.as_ref(), asked)), displaced: displaced.map(Box::new) }
 }
 
 enum Displacement {
@@ -132,9 +138,12 @@ fn displace(run: &Run, asked: &Asked) -> Displacement {
 }
 
 /// The gate as its new holder leaves it.
-fn take(gate: &Gate, asked: &Asked) -> Gate {
+fn take(gate: &Gate, displaced: Option<&Run>, asked: &Asked) -> Gate {
     let mut taken = gate.clone();
-    if gate.status != SourceStatus::Syncing {
+    if let Some(error) = displaced.and_then(|run| run.error.as_ref()) {
+        taken.status_before = SourceStatus::Error;
+        taken.error_before = Some(error.message.clone());
+    } else if gate.status != SourceStatus::Syncing {
         taken.status_before = gate.status;
         taken.error_before = gate.sync_error.clone();
     }
@@ -165,11 +174,23 @@ pub fn release(gate: &Gate, run: &Run, counted: Counted, now: Moment) -> Option<
     }
     let mut freed = gate.clone();
     freed.holder = None;
+    if run.part_no == 0 && gate.cool_run == Some(run.id) && gate.refunds < MOST_REFUNDS {
+        if matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
+            // Nothing was done, so nothing has to cool down.
+            freed.cool_until = None;
+            freed.cool_run = None;
+            freed.refunds += 1;
+        }
+    }
     match run.status {
         RunStatus::Completed | RunStatus::CompletedWithWarnings => {
             freed.status = SourceStatus::Synced;
             freed.sync_error = None;
-            freed.last_synced_at = Some(now);
+            let results = &run.results;
+            let found_something = results.created + results.updated + results.deleted > 0 || run.kind == Some(SourceKind::Documents);
+            if found_something || gate.last_synced_at.is_none() {
+                freed.last_synced_at = Some(now);
+            }
             freed.last_checked_at = Some(now);
             freed.refunds = 0;
             freed.item_count = counted.items.or(gate.item_count);

@@ -190,7 +190,9 @@ fn a_held_gate_refuses_attaches_or_makes_way_as_asked() {
         leased(RunStatus::Running, 0),
         leased(RunStatus::Cancelling, 60),
     ] {
-        let expected = ["SYNC_IN_PROGRESS", "attaches", "opens, cancelled"];
+        // Nobody wants to wait for what is about to stop.
+        let attached = if holder.status == RunStatus::Cancelling { "SYNC_IN_PROGRESS" } else { "attaches" };
+        let expected = ["SYNC_IN_PROGRESS", attached, "opens, cancelled"];
         for (on_conflict, expected) in ANSWERS.into_iter().zip(expected) {
             for surface in SURFACES {
                 let asked = Asked { on_conflict, ..asked(surface) };
@@ -316,13 +318,44 @@ fn success_is_synced_now() {
         (Counted::default(), Some(12), 4),
     ] {
         let taken = opened(&Gate { refunds: 2, next: Some(OTHER), ..gate(Error) }, &asked(Surface::Native));
-        let freed = release(&taken, &run(NEW, RunStatus::Completed), counted, at(9)).expect("it is the holder");
+        let done = Run { kind: Some(SourceKind::Documents), ..run(NEW, RunStatus::Completed) };
+        let freed = release(&taken, &done, counted, at(9)).expect("it is the holder");
         let mut expected = taken.clone();
         (expected.holder, expected.status, expected.sync_error) = (None, Synced, None);
         (expected.last_synced_at, expected.last_checked_at) = (Some(at(9)), Some(at(9)));
         (expected.item_count, expected.held_deletions, expected.refunds, expected.version) = (items, held_deletions, 0, 9);
         assert_eq!(freed, expected);
     }
+}
+
+/// A repository in which nothing changed was looked at, not synced.
+#[test]
+fn finding_nothing_moves_the_look_and_not_the_sync() {
+    let taken = opened(&Gate { last_synced_at: Some(at(-40)), ..gate(Synced) }, &asked(Surface::Native));
+    let quiet = Run { kind: Some(SourceKind::Repository), part_no: 1, ..run(NEW, RunStatus::Completed) };
+    let freed = release(&taken, &quiet, Counted::default(), at(9)).expect("it is the holder");
+    assert_eq!((freed.last_synced_at, freed.last_checked_at), (Some(at(-40)), Some(at(9))));
+    let mut busy = quiet;
+    busy.results.updated = 1;
+    let freed = release(&taken, &busy, Counted::default(), at(9)).expect("it is the holder");
+    assert_eq!(freed.last_synced_at, Some(at(9)));
+}
+
+/// A cooldown is given back to a run that failed or was cancelled before it did
+/// anything, three times in a row and not a fourth.
+#[test]
+fn cooldowns_are_given_back_three_times() {
+    let failed = Run { error: None, ..run(NEW, RunStatus::Failed) };
+    let after = |refunds, ended: &Run| {
+        let taken = opened(&Gate { refunds, ..gate(Synced) }, &asked(Surface::Native));
+        let freed = release(&taken, ended, Counted::default(), at(9)).expect("it is the holder");
+        (freed.cool_until.is_some(), freed.refunds)
+    };
+    assert_eq!(after(0, &failed), (false, 1));
+    assert_eq!(after(2, &run(NEW, RunStatus::Cancelled)), (false, 3));
+    assert_eq!(after(3, &failed), (true, 3));
+    assert_eq!(after(0, &Run { part_no: 1, ..failed }), (true, 0), "it had begun its work");
+    assert_eq!(after(2, &run(NEW, RunStatus::Completed)), (true, 0), "a success starts the count anew");
 }
 
 /// S4.13: failure shows the run's own words, and what was synced before stays
@@ -336,6 +369,8 @@ fn failure_is_an_error_with_its_reason() {
     let mut expected = taken.clone();
     (expected.holder, expected.status, expected.version) = (None, Error, 9);
     expected.sync_error = Some("sdlc-studio path not found".into());
+    // It did nothing, so its cooldown is given back.
+    (expected.cool_until, expected.cool_run, expected.refunds) = (None, None, 1);
     assert_eq!(freed, expected);
     assert_eq!(opened(&freed, &asked(Surface::Projects)).sync_error, None, "S4.14: the next attempt clears it");
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use walkdir::WalkDir;
 
 use crate::clock::Moment;
@@ -58,15 +59,16 @@ pub struct Document {
 /// Resolves a folder, through every link, to where it really is, and checks that
 /// this lies under one of the roots.
 pub fn resolve(path: &str, roots: &[PathBuf]) -> Result<PathBuf, Unusable> {
-    let lexically = |root: &PathBuf| Path::new(path).starts_with(root);
+    let is_allowed = |real: &Path| roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
     let Ok(real) = Path::new(path).canonicalize() else {
-        // Of a folder that is not there only its name can be judged.
+        // A folder that is not there is judged by where it would be: under the
+        // deepest folder on its way that is there.
         let plain = !Path::new(path).components().any(|part| part == std::path::Component::ParentDir);
-        let named = roots.iter().any(|root| lexically(root) || root.canonicalize().is_ok_and(|root| lexically(&root)));
-        return Err(if plain && named { Unusable::NotFound } else { Unusable::NotAllowed });
+        let parent = Path::new(path).ancestors().skip(1).find_map(|above| above.canonicalize().ok());
+        let would_be = plain && parent.is_some_and(|parent| is_allowed(&parent) || roots.iter().any(|root| Path::new(path).starts_with(root)));
+        return Err(if would_be { Unusable::NotFound } else { Unusable::NotAllowed });
     };
-    let allowed = roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
-    match (allowed, real.is_dir()) {
+    match (is_allowed(&real), real.is_dir()) {
         (false, _) => Err(Unusable::NotAllowed),
         (true, false) => Err(Unusable::NotFound),
         (true, true) => Ok(real),
@@ -111,6 +113,9 @@ pub fn list(folder: &Path, patterns: &GlobSet) -> Listing {
             }
         }
     }
+    if !folder.is_dir() && listing.unread.is_empty() {
+        listing.unread.push(Skipped { path: String::new(), why: "the folder is not a folder any more".into() });
+    }
     listing.paths.sort_unstable();
     listing
 }
@@ -126,14 +131,11 @@ fn relative(folder: &Path, path: &Path) -> (String, bool) {
 /// Reads one file. `None` means that it is gone since it was listed.
 pub fn read(folder: &Path, path: &str) -> std::io::Result<Option<Document>> {
     let full = folder.join(path);
-    // The file may have become a link since it was listed.
-    match full.symlink_metadata() {
-        Ok(found) if found.is_file() => {}
-        Ok(_) => return Ok(None),
-        Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(other) => return Err(other),
-    }
-    let mut file = File::open(&full)?;
+    // The file, or a folder on its way, may have become a link since it was
+    // listed: what is read must still lie in the folder.
+    let Some(mut file) = present(full.canonicalize())?.filter(|real| *real == full && real.is_file()).map(File::open).transpose().or_else(gone)? else {
+        return Ok(None);
+    };
     let modified = file.metadata()?.modified().ok();
     let (mut hash, mut size, mut head, mut is_text) = (Context::new(&SHA256), 0u64, Vec::new(), Utf8::default());
     let mut buffer = vec![0; 64 * 1024];
@@ -201,45 +203,33 @@ impl Utf8 {
     }
 }
 
-/// The first heading of a Markdown text: not a comment in a code block, and not
-/// a line of the front matter.
+/// The first heading of a Markdown text. What stands in code, in a comment or in
+/// the front matter is none.
 fn title(text: &str) -> Option<String> {
-    let mut lines = text.trim_start_matches('\u{feff}').lines().peekable();
-    if lines.peek() == Some(&"---") {
-        lines.next();
-        lines.by_ref().find(|line| *line == "---");
+    let mut title: Option<String> = None;
+    for event in Parser::new_ext(text.trim_start_matches('\u{feff}'), Options::ENABLE_YAML_STYLE_METADATA_BLOCKS) {
+        match (event, &mut title) {
+            (Event::Start(Tag::Heading { .. }), _) => title = Some(String::new()),
+            (Event::End(TagEnd::Heading(_)), Some(text)) if text.trim().is_empty() => title = None,
+            (Event::End(TagEnd::Heading(_)), _) => break,
+            (Event::Text(text) | Event::Code(text), Some(so_far)) => so_far.push_str(&text),
+            (Event::SoftBreak | Event::HardBreak, Some(so_far)) => so_far.push(' '),
+            _ => {}
+        }
     }
-    let mut fence: Option<&str> = None;
-    let mut before: Option<&str> = None;
-    for line in lines {
-        let plain = line.trim();
-        if let Some(mark) = ["```", "~~~"].into_iter().find(|mark| plain.starts_with(mark)) {
-            fence = match fence {
-                None => Some(mark),
-                Some(open) if open == mark => None,
-                other => other,
-            };
-            before = None;
-            continue;
-        }
-        if fence.is_some() {
-            continue;
-        }
-        let text = plain.trim_start_matches('#');
-        let level = plain.len() - text.len();
-        if (1..=6).contains(&level) && (text.is_empty() || text.starts_with([' ', '\t'])) {
-            let text = text.trim().trim_end_matches('#').trim();
-            if !text.is_empty() {
-                return Some(shorten(text));
-            }
-        }
-        let underlined = !plain.is_empty() && (plain.chars().all(|c| c == '=') || (plain.len() > 2 && plain.chars().all(|c| c == '-')));
-        if let Some(above) = before.filter(|_| underlined) {
-            return Some(shorten(above));
-        }
-        before = Some(plain).filter(|plain| !plain.is_empty());
+    title.map(|title| shorten(title.trim()))
+}
+
+/// What is there; that it is not, or not any more, is no error.
+fn present<T>(found: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    found.map(Some).or_else(gone)
+}
+
+fn gone<T>(why: std::io::Error) -> std::io::Result<Option<T>> {
+    match why.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Ok(None),
+        _ => Err(why),
     }
-    None
 }
 
 fn shorten(text: &str) -> String {

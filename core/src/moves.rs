@@ -15,6 +15,8 @@ use crate::model::{Run, RunError, RunStatus};
 /// run is given up.
 pub const MOST_CLAIMS: u32 = 5;
 const FIRST_RESEND: Duration = Duration::from_secs(90);
+/// How much too early a delayed message may come, clocks being what they are.
+const EARLY: Duration = Duration::from_secs(2);
 const LONGEST_RESEND: Duration = Duration::from_mins(15);
 
 /// Why a message does not get its run.
@@ -31,6 +33,11 @@ pub enum NotClaimed {
 pub fn claim(run: &Run, epoch: u64, claimed_by: &str, now: Moment, lease: Duration) -> Result<Run, NotClaimed> {
     if !matches!(run.status, RunStatus::Queued | RunStatus::Paused | RunStatus::Running) {
         return Err(NotClaimed::NothingToDo);
+    }
+    // A message that came before its time, a duplicate say, must not spend what
+    // the run waits for.
+    if run.status == RunStatus::Paused && run.resumes_at.is_some_and(|until| until > now.plus(EARLY)) {
+        return Err(NotClaimed::Stale);
     }
     let free = run.epoch == epoch && run.lease_until.is_none();
     let dead = run.lease_until.is_some_and(|until| until < now);
@@ -172,22 +179,18 @@ pub enum Nudge {
 /// Looks at a run that the index says is due. Indexes lag, so the row decides.
 pub fn nudge(run: &Run, now: Moment) -> Nudge {
     let dead = run.lease_until.is_some_and(|until| until < now);
+    let is_due = run.due_at().is_some_and(|at| at <= now);
     match run.status {
         RunStatus::Cancelling if dead => Nudge::End(end_cancelled(run, now, "cancelled while its worker was lost")),
+        RunStatus::Running if dead && !is_due => Nudge::NotDue,
         RunStatus::Running if dead && run.claims_since_progress >= MOST_CLAIMS => {
             let why = format!("{MOST_CLAIMS} workers in a row took this run and were lost before they got anything done");
             Nudge::End(fail(run, now, "WORKER_LOST", &why, run.next_request.clone()))
         }
-        RunStatus::Running if dead => {
-            // The lease stays as it is: it is what lets the next claim win. The
-            // index must show the next try, so the dead lease moves aside.
-            let mut freed = run.clone();
-            freed.lease_until = None;
-            Nudge::Send(resend(&freed, now))
-        }
-        RunStatus::Queued | RunStatus::Paused | RunStatus::Running
-            if run.lease_until.is_none() && run.next_send_at.is_some_and(|at| at <= now) =>
-        {
+        // The dead lease stays: it is what lets the next claim win, and what lets
+        // a trigger take over.
+        RunStatus::Running if dead => Nudge::Send(resend(run, now)),
+        RunStatus::Queued | RunStatus::Paused | RunStatus::Running if run.lease_until.is_none() && is_due => {
             Nudge::Send(resend(run, now))
         }
         _ => Nudge::NotDue,
@@ -220,15 +223,16 @@ pub fn bury(run: &Run, epoch: u64, now: Moment) -> Option<Run> {
 /// What a process leased before it died is free at once when the next one, which
 /// has the data folder to itself, starts.
 pub fn expire(run: &Run, now: Moment) -> Option<Run> {
-    if run.status.is_terminal() {
+    if run.status.is_terminal() || run.status == RunStatus::Parked {
         return None;
     }
     if run.status == RunStatus::Cancelling {
         return Some(end_cancelled(run, now, "cancelled while its worker was lost"));
     }
     let mut expired = run.clone();
-    expired.lease_until = None;
-    expired.claimed_by = None;
+    // A lease that ended just now: the tick revives the run, or a trigger takes
+    // over, whichever comes first.
+    expired.lease_until = run.lease_until.map(|until| until.min(now.minus(Duration::from_millis(1))));
     // Queue contents are lost with the process: whatever is not waiting for a
     // moment of its own is sent again now.
     expired.next_send_at = Some(run.resumes_at.filter(|until| *until > now).unwrap_or(now));

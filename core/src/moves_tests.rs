@@ -227,10 +227,11 @@ fn the_tick_sends_what_is_due_ends_what_is_lost_and_leaves_the_rest() {
 fn a_run_whose_worker_is_lost_goes_on_under_the_next_claim() {
     let lost = held(Running, -1);
     let Nudge::Send(sent) = nudge(&lost, NOW) else { panic!("it has to be sent") };
-    let expected = Run { lease_until: None, next_send_at: Some(at(90)), sends: 1, version: 11, ..lost };
+    let expected = Run { next_send_at: Some(at(90)), sends: 1, version: 11, ..lost };
     assert_eq!(sent, expected, "the epoch stays: the message that is sent must fit");
     let claimed = claim(&sent, sent.epoch, "second", NOW, LEASE).expect("the message fits");
     assert_eq!((claimed.epoch, claimed.claims_since_progress, claimed.part_no), (4, 2, 2));
+    assert_eq!((nudged(&sent), sent.due_at()), ("rests", Some(at(90))), "it was sent just now");
 }
 
 #[test]
@@ -268,10 +269,11 @@ fn a_dead_letter_buries_only_a_run_that_nobody_went_on_with() {
 /// What an earlier process held is sent again at once, and what waited still waits.
 #[test]
 fn a_new_process_frees_what_the_one_before_held() {
-    for before in [held(Running, 60), held(Running, -60), run(Queued)] {
+    let ended = Some(NOW.minus(Duration::from_millis(1)));
+    for (before, lease_until) in [(held(Running, 60), ended), (held(Running, -60), Some(at(-60))), (run(Queued), None)] {
         let before = Run { sends: 5, next_send_at: Some(at(700)), ..before };
         let freed = expire(&before, NOW).expect("it is open");
-        assert_eq!(freed, Run { lease_until: None, claimed_by: None, next_send_at: Some(NOW), sends: 0, version: 11, ..before });
+        assert_eq!(freed, Run { lease_until, next_send_at: Some(NOW), sends: 0, version: 11, ..before });
         assert_eq!(nudged(&freed), "sends");
     }
     for (resumes_at, due) in [(300, at(300)), (-300, NOW)] {

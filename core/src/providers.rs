@@ -39,13 +39,17 @@ pub struct PageRequest {
     pub body: Option<String>,
     /// Which page of its run this is, from 1.
     pub number: u64,
+    /// Entries of the page before that this one shows once more, with the time of
+    /// their last change: seen again unchanged, they are not read again.
+    #[serde(default)]
+    pub overlap: Vec<(String, Moment)>,
 }
 
 impl PageRequest {
     /// The page after this one, at `url`.
     #[must_use]
     pub fn followed_by(&self, url: String) -> Self {
-        Self { url, number: self.number + 1, ..self.clone() }
+        Self { url, number: self.number + 1, overlap: Vec::new(), ..self.clone() }
     }
 }
 

@@ -214,7 +214,7 @@ impl Store {
         });
         let rows: Vec<Row> = futures::future::try_join_all(shards).await?.into_iter().flatten().collect();
         let keys: Vec<Key> = rows.iter().map(items::key_of).collect();
-        self.table.get_many(&keys).await?.into_iter().map(decode).collect()
+        Ok(readable(self.table.get_many(&keys).await?))
     }
 
     /// Every run that has not ended, or those of them that were made before a
@@ -227,13 +227,18 @@ impl Store {
             made_before.is_none_or(|before| made.is_none_or(|made| made < before))
         };
         let keys: Vec<Key> = rows.iter().map(items::key_of).filter(wanted).collect();
-        let runs = self.table.get_many(&keys).await?.into_iter().map(decode).collect::<Result<Vec<Run>, _>>()?;
-        Ok(runs.into_iter().filter(|run| !run.status.is_terminal()).collect())
+        Ok(readable(self.table.get_many(&keys).await?).into_iter().filter(|run| !run.status.is_terminal()).collect())
     }
 
     pub async fn stream_state(&self, source: &SourceId, stream: Stream, include_closed: bool) -> Result<StreamState, Fault> {
         let row = self.table.get(&keys::stream(source, stream, include_closed)).await?;
         row.map(decode).transpose().map(Option::unwrap_or_default)
+    }
+
+    /// Forgets what all streams of a source remember.
+    pub async fn forget_streams(&self, source: &SourceId) -> Result<(), Fault> {
+        while self.delete_some(keys::source_partition(source), Range::BeginsWith("F#".into())).await? {}
+        Ok(())
     }
 
     /// The write of what a stream remembers, over what was read.
@@ -266,4 +271,11 @@ impl Store {
         let write = conditions::count_audit("audit", keys::audit(workspace, minute, id), &row);
         self.table.commit(vec![write]).await.map(drop)
     }
+}
+
+/// The runs that can be read. One that cannot, from a newer build say, must not
+/// keep the tick from all others.
+fn readable(rows: Vec<Row>) -> Vec<Run> {
+    let read = rows.into_iter().map(decode::<Run>);
+    read.filter_map(|run| run.inspect_err(|why| tracing::error!(decision = "row.unreadable", error = %why)).ok()).collect()
 }

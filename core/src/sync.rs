@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::admission::Counted;
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{Run, SourceKind, UserId, Work};
+use crate::model::{Run, RunStatus, SourceKind, UserId, Work};
 use crate::moves::{self, NotClaimed};
 use crate::plane::Plane;
 use crate::queue::Job;
@@ -85,7 +85,8 @@ pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, F
         let now = plane.clock.now();
         let claimed = match moves::claim(&run, *epoch, &claimed_by, now, plane.config.lease) {
             Ok(claimed) => claimed,
-            Err(_) if run.claimed_by.as_ref() == Some(&claimed_by) => break run,
+            // Our own claim, whose answer was lost on the way.
+            Err(_) if run.claimed_by.as_ref() == Some(&claimed_by) && run.status == RunStatus::Running => break run,
             Err(why) => return Ok(Slice::Dropped(why)),
         };
         match plane.store.save_run(&claimed, run.version, Vec::new()).await? {
@@ -112,6 +113,7 @@ async fn work(plane: &Plane, run: Run, deadline: Moment) -> Result<Slice, Fault>
     };
     let mut held = Held::new(plane, run, deadline);
     let end = match (held.run.work, source.kind) {
+        (Work::Sync, _) if source.deleted_at.is_some() => Ok(End::failed("SOURCE_NOT_FOUND", "the source of this run was deleted", None)),
         (Work::Delete, _) => removal::remove(&mut held, &source).await,
         (Work::Sync, SourceKind::Documents) => folder::sync(&mut held, &source).await,
         (Work::Sync, SourceKind::Repository) => pages::sync(&mut held, &source).await,
@@ -121,6 +123,12 @@ async fn work(plane: &Plane, run: Run, deadline: Moment) -> Result<Slice, Fault>
     };
     match end {
         Ok(end) => conclude(held.conclude(end).await),
+        // Trying again would not help: the run ends here and says so.
+        Err(Stop::Fault(Fault::Broken { part, why })) => {
+            tracing::error!(decision = "run.broken", workspace = %held.run.workspace, run = %held.run.id, part, why);
+            let end = End::failed("INTERNAL", format!("something went wrong inside ({part}); the log has it under the run's id"), None);
+            conclude(held.conclude(end).await)
+        }
         Err(stop) => conclude(Err(stop)),
     }
 }
@@ -169,7 +177,7 @@ pub(crate) fn machinery() -> UserId {
     UserId::known("pullcord")
 }
 
-fn report_end(plane: &Plane, ended: &Run, now: Moment) {
+pub(crate) fn report_end(plane: &Plane, ended: &Run, now: Moment) {
     let took = now.since(ended.created_at);
     info!(decision = "run.ended", workspace = %ended.workspace, source = source_of(ended), run = %ended.id, epoch = ended.epoch,
         outcome = ended.status.as_str(), error = ended.error.as_ref().map_or("", |error| error.code.as_str()),

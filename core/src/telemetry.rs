@@ -40,7 +40,8 @@ fn embedded(now: Moment, metrics: &[(&str, f64, &str)], dimensions: &[(&str, &st
     let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
     let described: Vec<Value> = metrics.iter().map(|(name, _, unit)| json!({"Name": name, "Unit": unit})).collect();
     let mut line = Map::new();
-    let directive = json!({"Namespace": "Pullcord", "Dimensions": [[], names], "Metrics": described});
+    let sets = if names.is_empty() { json!([[]]) } else { json!([[], names]) };
+    let directive = json!({"Namespace": "Pullcord", "Dimensions": sets, "Metrics": described});
     line.insert("_aws".into(), json!({"Timestamp": now.0, "CloudWatchMetrics": [directive]}));
     line.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
     line.extend(metrics.iter().map(|(name, value, _)| ((*name).to_owned(), json!(value))));

@@ -13,7 +13,7 @@ use crate::admission::{Admission, Asked, OnConflict, Surface, admit};
 use crate::clock::Moment;
 use crate::digest::short_name;
 use crate::error::{Error, Fault, Refusal};
-use crate::model::{Gate, Person, Right, Run, RunId, RunOptions, RunStatus, Source, SourceId, SourceKind, UserId, Work};
+use crate::model::{Gate, Person, Right, Run, RunId, RunOptions, RunStatus, Source, SourceId, SourceKind, SourceStatus, UserId, Work};
 use crate::plane::Plane;
 use crate::providers;
 use crate::queue::Job;
@@ -134,16 +134,19 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
     let (rows, person, used_before) =
         futures::try_join!(plane.store.source_rows(&ask.source), ask.asker.person(&plane.store), used_before)?;
     let rows = rows.ok_or(Error::NotFound("source"))?;
-    allow(&rows.source, &person, &ask)?;
+    allow(&rows, &person, &ask)?;
     if let (Some(key), Some(used)) = (&ask.idempotency, used_before) {
         return repeat(plane, key, used).await;
     }
     if let (Some(age), Some(at)) = (ask.max_age, rows.gate.last_synced_at.max(rows.gate.last_checked_at)) {
-        if rows.gate.holder.is_none() && now.since(at) <= age {
+        if rows.gate.status == SourceStatus::Synced && now.since(at) <= age {
             return Ok(Answer::Fresh { last_synced_at: at });
         }
     }
     let reasons = unconfirmed(&rows.source, &ask, now);
+    if !reasons.is_empty() && ask.dry_run {
+        return Ok(Answer::Would(Would::Refuse(Refusal::Unconfirmed { reasons })));
+    }
     if !reasons.is_empty() {
         return refuse(plane, &ask, &rows.source, Refusal::Unconfirmed { reasons }).await;
     }
@@ -151,13 +154,16 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
 }
 
 /// Whether the caller may ask this of this source, and whether it makes sense.
-fn allow(source: &Source, person: &Person, ask: &Ask) -> Result<(), Error> {
+fn allow(rows: &SourceRows, person: &Person, ask: &Ask) -> Result<(), Error> {
+    let source = &rows.source;
     let role = person.role_in(&source.workspace).ok_or(Error::NotFound("source"))?;
     let right = if ask.work == Work::Delete { Right::Administer } else { Right::to_sync(source.kind) };
     if !role.may(right) {
         return Err(Error::Forbidden(format!("a {role} may not sync a source of kind {}", source.kind.as_str())));
     }
-    if source.deleted_at.is_some() {
+    // A deletion that failed can be asked for again.
+    let unfinished = ask.work == Work::Delete && rows.gate.status == SourceStatus::Error;
+    if source.deleted_at.is_some() && !unfinished {
         return Err(Error::NotFound("source"));
     }
     if ask.override_cooldown.is_some() && !role.may(Right::Administer) {
@@ -229,12 +235,21 @@ impl Attempt<'_> {
                 also: self.also(&rows.source)?,
             };
             match plane.store.admit(admittance, now).await? {
-                Admitted::Done => return Ok(self.enqueue(run).await),
-                Admitted::GateLost(Some(won)) => {
-                    if let Some(refusal) = self.lost_to(&won) {
-                        return refuse(plane, ask, &rows.source, refusal).await;
+                Admitted::Done => {
+                    if let Some(displaced) = displaced {
+                        crate::sync::report_end(plane, &displaced, now);
                     }
-                    rows.gate = *won;
+                    return Ok(self.enqueue(run).await);
+                }
+                Admitted::GateLost(Some(won)) if self.lost_to(&rows.gate, &won).is_some() => {
+                    // The winner may be this very request, sent twice at once.
+                    if let Some(key) = &ask.idempotency {
+                        if let Some(used) = plane.store.idempotency(&key.scope, now).await? {
+                            return repeat(plane, key, used).await;
+                        }
+                    }
+                    let refusal = self.lost_to(&rows.gate, &won).unwrap_or(Refusal::InProgress { run: asked.run, holder: None });
+                    return refuse(plane, ask, &rows.source, refusal).await;
                 }
                 Admitted::QuotaLow(quota) => {
                     // Where the limit itself is small, a tenth of it is kept.
@@ -252,8 +267,12 @@ impl Attempt<'_> {
                         return repeat(plane, key, used).await;
                     }
                 }
-                Admitted::GateLost(None) | Admitted::KeyTaken(None) | Admitted::HolderLost | Admitted::Lost(_) => {
+                Admitted::GateLost(_) | Admitted::KeyTaken(None) | Admitted::HolderLost | Admitted::Lost(_) => {
+                    let deleted = rows.source.deleted_at;
                     rows = plane.store.source_rows(&ask.source).await?.ok_or(Error::NotFound("source"))?;
+                    if rows.source.deleted_at != deleted {
+                        return Err(Error::NotFound("source"));
+                    }
                 }
             }
         }
@@ -271,8 +290,9 @@ impl Attempt<'_> {
     }
 
     /// A race lost to another trigger needs no second look: its run is new.
-    fn lost_to(&self, won: &Gate) -> Option<Refusal> {
-        let run = won.holder.filter(|_| self.ask.on_conflict == OnConflict::Reject && !self.ask.dry_run)?;
+    fn lost_to(&self, read: &Gate, won: &Gate) -> Option<Refusal> {
+        let is_new = won.holder != read.holder;
+        let run = won.holder.filter(|_| is_new && self.ask.on_conflict == OnConflict::Reject && !self.ask.dry_run)?;
         Some(Refusal::InProgress { run, holder: None })
     }
 
@@ -284,7 +304,11 @@ impl Attempt<'_> {
             Some(run) => Some(run),
             None => self.plane.store.run(&rows.owner(), id).await?,
         };
-        Ok(Answer::Attached(Box::new(run.ok_or(Error::NotFound("run"))?)))
+        let run = run.ok_or(Error::NotFound("run"))?;
+        let line = audit_of(&run, self.ask.asker.user(), "run.attached", self.now, BTreeMap::new());
+        let id = self.plane.chance.id(self.now).to_string();
+        self.plane.store.audit(&run.workspace, &id, &line).await?;
+        Ok(Answer::Attached(Box::new(run)))
     }
 
     async fn dry_run(&self, source: &Source, floor: u64) -> Result<Answer, Error> {
@@ -341,7 +365,8 @@ impl Attempt<'_> {
         }
         let mut lines = vec![(format!("{}#created", run.id), audit_of(run, self.ask.asker.user(), "run.created", self.now, facts))];
         if let Some(old) = displaced {
-            let facts = BTreeMap::from([("replaced_by".to_owned(), run.id.to_string()), ("outcome".to_owned(), old.status.as_str().to_owned())]);
+            let mut facts = BTreeMap::from([("replaced_by".to_owned(), run.id.to_string()), ("outcome".to_owned(), old.status.as_str().to_owned())]);
+            facts.extend(old.error.as_ref().map(|error| ("error".to_owned(), error.code.clone())));
             lines.push((format!("{}#ended", old.id), audit_of(old, self.ask.asker.user(), "run.ended", self.now, facts)));
         }
         lines

@@ -295,6 +295,12 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         let settles = |source: &Source| {
             (source.base_url.clone(), source.repository.clone(), source.path.clone(), source.patterns.clone(), source.streams.clone())
         };
+        let moves = (&source.base_url, &source.repository, &source.path) != (&before.base_url, &before.repository, &before.path);
+        if let (true, Some(run)) = (moves, gate.holder) {
+            // A run that went on elsewhere would take one for the other.
+            let holder = plane.store.run(&crate::model::Owner::Source(id.clone()), run).await?.map(Box::new);
+            return Err(crate::error::Refusal::InProgress { run, holder }.into());
+        }
         let lifts = change.credential.is_some() || settles(&source) != settles(&before) || source.principal != before.principal;
         let mut freed = gate.clone();
         if lifts {
@@ -307,6 +313,10 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         let audit = line(plane, &source.workspace, asker.user(), "source.changed", [("source", id.to_string())])?;
         let with_gate = lifts.then_some((&freed, gate.version));
         if plane.store.change_source(&source, before.version, with_gate, Some(audit)).await? {
+            if moves {
+                // What was seen of the old place says nothing of the new one.
+                plane.store.forget_streams(id).await?;
+            }
             return Ok(source);
         }
     }
@@ -405,8 +415,10 @@ pub async fn reset_backfill(plane: &Plane, asker: &Asker, id: &SourceId) -> Resu
             let write = Store::stream_write(id, *stream, include_closed, &state, seen)?;
             let facts = [("source", id.to_string()), ("previous_cursor", cursor.clone().unwrap_or_default())];
             let audit = line(plane, &looked.source.workspace, asker.user(), "backfill.reset", facts)?;
-            // A run that came in between wins: its place is not ours to forget.
-            plane.store.table.commit(vec![write, audit]).await?;
+            if let crate::store::table::Commit::Lost(_) = plane.store.table.commit(vec![write, audit]).await? {
+                // A run came in between: its place is not ours to forget.
+                return Err(Error::Conflict("a run began meanwhile: wait for it, then reset again".into()));
+            }
             previous = previous.or(cursor);
         }
     }

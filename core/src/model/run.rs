@@ -10,6 +10,9 @@ use crate::clock::Moment;
 /// What a run is estimated to take before its source has any history.
 pub const DEFAULT_ESTIMATE: Duration = Duration::from_mins(5);
 
+/// Warnings about single items that a run carries; more would say nothing new.
+const MOST_WARNINGS: usize = 50;
+
 /// Where a run is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -325,10 +328,19 @@ impl Run {
         }
     }
 
-    /// When the tick must look at this run: its lease while someone holds it,
-    /// else when its message is due. A run that has ended is never due.
+    /// When the tick must look at this run: after its lease, if someone holds or
+    /// held it, and when its message is due. A run that has ended is never due.
     pub fn due_at(&self) -> Option<Moment> {
-        if self.status.is_terminal() { None } else { self.lease_until.or(self.next_send_at) }
+        if self.status.is_terminal() { None } else { self.lease_until.max(self.next_send_at) }
+    }
+
+    /// Notes something that a person should know. Of what is said of single items
+    /// only so much is kept; what concerns the whole run always is.
+    pub fn warn(&mut self, code: &str, message: String, at: Option<String>) {
+        let of_one_item = code.starts_with("ITEM_") || code.starts_with("DOCUMENT_");
+        if !of_one_item || self.warnings.len() < MOST_WARNINGS {
+            self.warnings.push(Warning { code: code.to_owned(), message, at });
+        }
     }
 
     /// Whether someone holds it and was heard of lately enough.

@@ -239,5 +239,8 @@ pub struct StreamState {
     /// Where a first run stopped, if it did not come to its end.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// Up to when the first of its attempts knows of changes.
+    #[serde(default)]
+    pub begun_at: Option<Moment>,
     pub version: u64,
 }

@@ -67,7 +67,7 @@ impl Provider for GitHub {
     }
 
     /// Oldest change first: what changes during the run moves to the end, where
-    /// it is met again, and never into a page that was read already.
+    /// it is met again.
     fn begin(&self, source: &Source, stream: Stream, wanted: Wanted) -> PageRequest {
         let base = source.base_url.as_deref().unwrap_or(self.default_base_url()).trim_end_matches('/');
         let repository = source.repository.as_deref().unwrap_or_default();
@@ -82,6 +82,7 @@ impl Provider for GitHub {
             ],
             body: None,
             number: 1,
+            overlap: Vec::new(),
         }
     }
 
@@ -91,11 +92,11 @@ impl Provider for GitHub {
 
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable> {
         let entries: Vec<Value> = serde_json::from_slice(&reply.body).map_err(|why| Unreadable(format!("not a list of issues: {why}")))?;
-        let mut page = Page { next: next_page(asked, reply), ..Page::default() };
+        let mut page = Page { next: next_page(asked, reply, &entries)?, ..Page::default() };
         for (position, entry) in entries.into_iter().enumerate() {
             let which = entry.get("number").map_or_else(|| format!("entry {position}"), |number| format!("#{number}"));
             match serde_json::from_value::<Issue>(entry) {
-                Ok(issue) if issue.pull_request.is_some() => {}
+                Ok(issue) if issue.pull_request.is_some() || was_read(asked, &issue) => {}
                 Ok(issue) => page.items.push(item(source, issue)),
                 Err(why) => page.rejected.push(Rejected { which, why: why.to_string() }),
             }
@@ -104,11 +105,37 @@ impl Provider for GitHub {
     }
 }
 
-/// The link is followed as it is: GitHub refuses page numbers that it did not
-/// make itself on large repositories.
-fn next_page(asked: &PageRequest, reply: &Reply) -> Option<PageRequest> {
-    let link = next_link(reply.header("link")?)?;
-    Some(asked.followed_by(link.to_owned()))
+/// The request for the next page, if there is one.
+///
+/// A link with a cursor is followed as it is. A link with a page number counts
+/// rows, and rows move while they are counted: an issue that is changed or closed
+/// leaves its place, all later ones move up, and the first of the next page slips
+/// into the page that was read. So instead of the second page, the first one is
+/// asked for of what changed since the last entry. Only if a whole page changed in
+/// one second is the link followed all the same.
+fn next_page(asked: &PageRequest, reply: &Reply, entries: &[Value]) -> Result<Option<PageRequest>, Unreadable> {
+    let Some(link) = reply.header("link").and_then(next_link) else { return Ok(None) };
+    let unreadable = |why: &dyn std::fmt::Display| Unreadable(format!("the next page's address cannot be read: {why}"));
+    let linked = Url::parse(link).map_err(|why| unreadable(&why))?;
+    let counts_rows = !linked.query_pairs().any(|(name, _)| name == "after");
+    let changed = |entry: &Value| entry["updated_at"].as_str().and_then(Moment::parse);
+    let newest = entries.iter().filter_map(changed).max();
+    let since = linked.query_pairs().find(|(name, _)| name == "since").and_then(|(_, since)| Moment::parse(&since));
+    let Some(newest) = newest.filter(|newest| counts_rows && since.is_none_or(|since| *newest > since)) else {
+        return Ok(Some(asked.followed_by(link.to_owned())));
+    };
+    let mut url = linked.clone();
+    let kept: Vec<(String, String)> =
+        linked.query_pairs().into_owned().filter(|(name, _)| name != "page" && name != "since").collect();
+    url.query_pairs_mut().clear().extend_pairs(kept).append_pair("since", &newest.rfc3339());
+    let overlap = entries.iter().filter(|entry| changed(entry) == Some(newest)).map(|entry| (entry["number"].to_string(), newest)).collect();
+    Ok(Some(PageRequest { overlap, ..asked.followed_by(url.into()) }))
+}
+
+/// Whether the page before this one showed the issue as it is here.
+fn was_read(asked: &PageRequest, issue: &Issue) -> bool {
+    let changed = issue.updated_at.as_deref().and_then(Moment::parse);
+    asked.overlap.iter().any(|(number, at)| *number == issue.number.to_string() && changed == Some(*at))
 }
 
 fn item(source: &Source, issue: Issue) -> Item {
@@ -140,3 +167,7 @@ fn repository_url(source: &Source, html_url: Option<&str>) -> String {
     let origin = origin.unwrap_or_else(|| "https://github.com".to_owned());
     format!("{origin}/{}", source.repository.as_deref().unwrap_or_default())
 }
+
+#[cfg(test)]
+#[path = "github_tests.rs"]
+mod tests;

@@ -15,12 +15,12 @@ use super::{End, Stop};
 use crate::admission::Counted;
 use crate::documents::{self, Document, Listing, Skipped, Unusable};
 use crate::error::Fault;
-use crate::model::{Item, Source, Stage, Warning};
+use crate::model::{Item, Source, Stage};
 use crate::store::{Store, keys};
 
-/// Files to a step; the heartbeat is between steps.
+/// Files to a step, and files read between two heartbeats.
 const STEP: usize = 500;
-const MOST_WARNINGS: usize = 50;
+const AT_ONCE: usize = 50;
 /// Removals up to this number, or up to this share of what was there, are done;
 /// over both they are held for a person.
 const FUSE_NUMBER: usize = 10;
@@ -34,8 +34,8 @@ const NOT_FOUND: &str = "sdlc-studio path not found";
 enum Place {
     /// Files up to this name are done.
     After(String),
-    /// All files are done. Whether removals were judged before.
-    Removing { judged: bool },
+    /// All files are done; what is absent is being removed.
+    Removing,
 }
 
 pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
@@ -74,7 +74,7 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
             }
         }
     }
-    remove_absent(held, source, &listing, matches!(place, Place::Removing { judged: true })).await
+    remove_absent(held, source, &listing).await
 }
 
 fn note_skipped(held: &mut Held<'_>, listing: &Listing) {
@@ -84,28 +84,32 @@ fn note_skipped(held: &mut Held<'_>, listing: &Listing) {
         .map(|skipped| ("FOLDER_UNREAD", skipped))
         .chain(listing.skipped.iter().map(|skipped| ("DOCUMENT_SKIPPED", skipped)))
     {
-        warn(held, code, format!("{path} {why}"), path);
+        held.run.warn(code, format!("{path} {why}"), Some(path.clone()));
     }
 }
 
 /// Reads some files and writes those that changed.
 async fn take_in(held: &mut Held<'_>, source: &Source, folder: &Path, step: &[String]) -> Result<(), Stop> {
-    let (read_from, names): (PathBuf, Vec<String>) = (folder.to_owned(), step.to_vec());
-    let read = blocking(move || names.into_iter().map(|name| (documents::read(&read_from, &name), name)).collect::<Vec<_>>()).await?;
+    let mut read = Vec::with_capacity(step.len());
+    for some in step.chunks(AT_ONCE) {
+        let (read_from, names): (PathBuf, Vec<String>) = (folder.to_owned(), some.to_vec());
+        read.extend(blocking(move || names.into_iter().map(|name| (documents::read(&read_from, &name), name)).collect::<Vec<_>>()).await?);
+        held.heartbeat().await?;
+    }
     let mut run = held.run.clone();
     let (mut found, mut failed) = (Vec::new(), 0);
     for (document, name) in read {
         match document {
             Ok(Some(Document { item, oddity })) => {
                 if let Some(oddity) = oddity {
-                    warn_in(&mut run, "DOCUMENT_ODD", format!("{name} {oddity}"), &name);
+                    run.warn("DOCUMENT_ODD", format!("{name} {oddity}"), Some(name));
                 }
                 found.push(item);
             }
             Ok(None) => {}
             Err(why) => {
                 failed += 1;
-                warn_in(&mut run, "DOCUMENT_UNREAD", format!("{name} cannot be read: {why}"), &name);
+                run.warn("DOCUMENT_UNREAD", format!("{name} cannot be read: {why}"), Some(name));
             }
         }
     }
@@ -146,7 +150,7 @@ fn same_document(before: &Item, now: &Item) -> bool {
 }
 
 /// Removes stored documents that the listing does not have any more.
-async fn remove_absent(held: &mut Held<'_>, source: &Source, listing: &Listing, judged: bool) -> Result<End, Stop> {
+async fn remove_absent(held: &mut Held<'_>, source: &Source, listing: &Listing) -> Result<End, Stop> {
     let present: HashSet<&str> = listing.paths.iter().map(String::as_str).collect();
     let (mut stored, mut absent) = (0, Vec::new());
     for shard in keys::item_shards() {
@@ -160,15 +164,19 @@ async fn remove_absent(held: &mut Held<'_>, source: &Source, listing: &Listing, 
     }
     if !listing.unread.is_empty() {
         // What could not be looked at is not known to be gone.
-        return Ok(done(stored, held.run.results.held_deletions));
+        return Ok(End::Done { counted: Counted { items: Some(stored as u64), held_deletions: None }, with: Vec::new() });
     }
-    let there_before = stored.saturating_sub(usize::try_from(held.run.results.created).unwrap_or(0));
-    if !judged && absent.len() > FUSE_NUMBER && absent.len() * FUSE_SHARE > there_before {
+    // What this run removed before a worker was lost is judged with the rest: the
+    // folder may look quite different by now.
+    let removed_before = usize::try_from(held.run.results.deleted).unwrap_or(0);
+    let created = usize::try_from(held.run.results.created).unwrap_or(0);
+    let (gone, there_before) = (absent.len() + removed_before, (stored + removed_before).saturating_sub(created));
+    if !absent.is_empty() && gone > FUSE_NUMBER && gone * FUSE_SHARE > there_before {
         let message = format!(
             "{} of {there_before} documents are gone from the folder: they are kept until someone confirms that this is meant",
             absent.len()
         );
-        warn(held, "DELETIONS_HELD", message, "");
+        held.run.warn("DELETIONS_HELD", message, None);
         held.run.results.held_deletions = absent.len() as u64;
         return Ok(done(stored, absent.len() as u64));
     }
@@ -177,9 +185,12 @@ async fn remove_absent(held: &mut Held<'_>, source: &Source, listing: &Listing, 
         let mut run = held.run.clone();
         run.results.deleted += ids.len() as u64;
         run.progress.stage = Some(Stage::Removing);
-        run.next_request = place(&Place::Removing { judged: true })?;
+        run.next_request = place(&Place::Removing)?;
         let deletes = ids.iter().map(|id| Store::item_delete(&source.id, id)).collect();
         held.commit_part(run, deletes).await?;
+        if held.time_is_up() {
+            return Ok(End::TimeUp);
+        }
     }
     Ok(done(stored - removed, 0))
 }
@@ -190,17 +201,6 @@ fn done(items: usize, held_deletions: u64) -> End {
 
 fn place(place: &Place) -> Result<Option<String>, Stop> {
     serde_json::to_string(place).map(Some).map_err(|why| Stop::Fault(Fault::broken("checkpoint", why)))
-}
-
-fn warn(held: &mut Held<'_>, code: &str, message: String, at: &str) {
-    warn_in(&mut held.run, code, message, at);
-}
-
-fn warn_in(run: &mut crate::model::Run, code: &str, message: String, at: &str) {
-    if run.warnings.len() < MOST_WARNINGS {
-        let at = Some(at.to_owned()).filter(|at| !at.is_empty());
-        run.warnings.push(Warning { code: code.to_owned(), message, at });
-    }
 }
 
 /// Runs file work where it does not hold up the others.

@@ -36,7 +36,12 @@ impl<'a> Held<'a> {
 
     /// Whether there is no time for another step of the longest kind.
     pub(super) fn time_is_up(&self) -> bool {
-        self.now().plus(self.plane.config.request_deadline()) >= self.deadline
+        self.time_is_up_after(Duration::ZERO)
+    }
+
+    /// Whether there is no time for such a step once `span` has passed.
+    pub(super) fn time_is_up_after(&self, span: Duration) -> bool {
+        self.now().plus(span + self.plane.config.request_deadline()) >= self.deadline
     }
 
     /// Commits a part: `run` has the new totals and place, `with` the rows that
@@ -159,7 +164,10 @@ impl<'a> Held<'a> {
         loop {
             match super::end_run(self.plane, &before, &ended, counted, &with, &super::machinery()).await? {
                 Saved::Done => break,
-                Saved::Lost(Some(won)) if *won == ended => break,
+                Saved::Lost(Some(won)) if *won == ended => {
+                    super::report_end(self.plane, &ended, self.now());
+                    break;
+                }
                 Saved::Lost(Some(won)) => {
                     self.still_ours(&won).await?;
                     ended.version = won.version + 1;

@@ -15,7 +15,7 @@ use crate::admission::Counted;
 use crate::clock::Moment;
 use crate::error::Fault;
 use crate::http::{Outgoing, Unanswered};
-use crate::model::{Item, Run, Source, Stage, Stream, StreamState, Warning};
+use crate::model::{Item, Run, Source, Stage, Stream, StreamState};
 use crate::plane::Plane;
 use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, Wait, Wanted, limit_of, stays_home};
 use crate::store::Store;
@@ -26,11 +26,11 @@ use crate::vault::Credential;
 
 /// Tries at one request before a run is given up.
 const MOST_TRIES: u32 = 5;
-/// Warnings that a run carries; more would say nothing new.
-const MOST_WARNINGS: usize = 50;
 /// How far back an increment looks past the end of the one before, for clocks
 /// that disagree.
 const OVERLAP: Duration = Duration::from_mins(5);
+/// A stream that the provider does not have is a warning, never "no data".
+const NOT_AVAILABLE: &str = "STREAM_NOT_AVAILABLE";
 /// Replies between two notes of the quota.
 const QUOTA_EVERY: u64 = 10;
 
@@ -79,7 +79,11 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         None => Place::Page(reading.begin(&mut held.run)),
     };
     match place {
-        Place::Page(request) => reading.pages(held, request).await,
+        Place::Page(request) if reading.is_home(&request) => reading.pages(held, request).await,
+        Place::Page(_) => {
+            let first = reading.first_page(&held.run);
+            reading.pages(held, first).await
+        }
         Place::Finished => reading.finish(held),
     }
 }
@@ -89,12 +93,24 @@ impl Reading<'_> {
     /// since the last one, or everything.
     fn begin(&self, run: &mut Run) -> PageRequest {
         let stored = self.state.cursor.as_deref().filter(|_| !run.options.full && self.state.watermark.is_none());
-        if let Some(request) = stored.and_then(|cursor| serde_json::from_str(cursor).ok()) {
+        let stored = stored.and_then(|cursor| serde_json::from_str::<PageRequest>(cursor).ok());
+        if let Some(request) = stored.filter(|request| self.is_home(request)) {
             return request;
         }
         run.since = self.state.watermark.filter(|_| !run.options.full);
+        self.first_page(run)
+    }
+
+    fn first_page(&self, run: &Run) -> PageRequest {
         let wanted = Wanted { since: run.since, include_closed: run.options.include_closed };
         self.provider.begin(self.source, self.stream, wanted)
+    }
+
+    /// Whether a stored request goes where the source is now. The credential must
+    /// not go to where it was before.
+    fn is_home(&self, request: &PageRequest) -> bool {
+        let home = self.provider.begin(self.source, self.stream, Wanted::default());
+        stays_home(&home.url, &request.url)
     }
 
     async fn pages(&mut self, held: &mut Held<'_>, mut request: PageRequest) -> Result<End, Stop> {
@@ -218,7 +234,7 @@ impl Reading<'_> {
             }
             Verdict::Unavailable(why) => {
                 let message = format!("{} cannot be read: {why}", self.stream.as_str());
-                warn(&mut held.run, Warning { code: "STREAM_NOT_AVAILABLE".into(), message, at });
+                held.run.warn(NOT_AVAILABLE, message, at);
                 return self.finish(held).map(Some);
             }
             Verdict::Readable | Verdict::Unchanged => return self.finish(held).map(Some),
@@ -236,12 +252,12 @@ impl Reading<'_> {
         let now = held.now();
         let span = match wait {
             Wait::For(span) => span,
-            Wait::Until(until) => until.since(now),
+            Wait::Until(until) => until.since(now).max(Duration::from_secs(1)),
             // A hiccup often is over at once; what lasts is given a minute and more.
             Wait::Unknown if tries == 1 && code == "PROVIDER_UNAVAILABLE" => Duration::from_secs(1),
             Wait::Unknown => Duration::from_mins(1 << (tries - 1).min(4)) + held.plane.chance.jitter(Duration::from_secs(10)),
         };
-        if span <= LONGEST_NAP && !held.time_is_up() {
+        if span <= LONGEST_NAP && !held.time_is_up_after(span) {
             held.nap(span).await?;
             return Ok(None);
         }
@@ -283,7 +299,7 @@ impl Reading<'_> {
         run.results.failed += page.rejected.len() as u64;
         for rejected in page.rejected {
             let message = format!("{} could not be understood and was left out: {}", rejected.which, rejected.why);
-            warn(&mut run, Warning { code: "ITEM_REJECTED".into(), message, at: Some(rejected.which) });
+            run.warn("ITEM_REJECTED", message, Some(rejected.which));
         }
         count(&mut run.results, &last);
         let mut with = writes(&last, &self.source.id, run.id, held.now())?;
@@ -292,6 +308,7 @@ impl Reading<'_> {
             // A first run keeps its place where the next run finds it, however
             // this one may end.
             state.cursor = Some(serde_json::to_string(next).map_err(|why| Fault::broken("checkpoint", why))?);
+            state.begun_at = state.begun_at.or(Some(reached(&run)));
             with.push(self.remember(&mut state, include_closed)?);
         }
         let place = page.next.map_or(Place::Finished, Place::Page);
@@ -311,12 +328,16 @@ impl Reading<'_> {
     fn finish(&self, held: &mut Held<'_>) -> Result<End, Stop> {
         let run = &held.run;
         let mut state = self.state.clone();
-        let unavailable = run.warnings.iter().any(|warning| warning.code == "STREAM_NOT_AVAILABLE");
-        let started = run.started_at.unwrap_or(run.created_at);
-        let reached = run.provider_date.map_or(started, |date| date.min(started)).minus(OVERLAP);
+        let unavailable = run.warnings.iter().any(|warning| warning.code == NOT_AVAILABLE);
+        // A first run that was taken up by another has seen nothing of what
+        // happened since the first of them began.
+        let reached = state.begun_at.map_or(reached(run), |begun| begun.min(reached(run)));
         let saw_newer = run.newest_seen.is_some_and(|newest| state.watermark.is_none_or(|watermark| newest > watermark));
         let moved = !unavailable && saw_newer && state.watermark.is_none_or(|watermark| reached > watermark);
-        let had_cursor = state.cursor.take().is_some() && !unavailable;
+        let had_cursor = !unavailable && state.cursor.is_some();
+        if had_cursor {
+            (state.cursor, state.begun_at) = (None, None);
+        }
         if moved {
             state.watermark = Some(reached);
         }
@@ -325,10 +346,11 @@ impl Reading<'_> {
     }
 }
 
-fn warn(run: &mut Run, warning: Warning) {
-    if run.warnings.len() < MOST_WARNINGS {
-        run.warnings.push(warning);
-    }
+/// The moment from which the run after this one has to look: this one's start,
+/// by whichever clock was behind, and a little before.
+fn reached(run: &Run) -> Moment {
+    let started = run.started_at.unwrap_or(run.created_at);
+    run.provider_date.map_or(started, |date| date.min(started)).minus(OVERLAP)
 }
 
 /// The origin of an address, which is all that may be shown of one that a reply

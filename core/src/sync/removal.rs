@@ -8,7 +8,7 @@ use super::items::MOST_ITEMS;
 use super::{End, Stop};
 use crate::admission::Counted;
 use crate::model::Source;
-use crate::store::conditions::{self, Range};
+use crate::store::conditions;
 use crate::store::{Store, keys};
 
 pub(super) async fn remove(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
@@ -28,7 +28,7 @@ pub(super) async fn remove(held: &mut Held<'_>, source: &Source) -> Result<End, 
             }
         }
     }
-    while held.plane.store.delete_some(keys::source_partition(&source.id), Range::BeginsWith("F#".into())).await? {}
+    held.plane.store.forget_streams(&source.id).await?;
     let listing = conditions::delete("listing", keys::source_listing(&source.workspace, &source.id));
     Ok(End::Done { counted: Counted { items: Some(0), held_deletions: Some(0) }, with: vec![listing] })
 }
