@@ -13,9 +13,6 @@ ARCHITECTURE ?= arm64
 PARAMETERS   ?=
 TARGET       := $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-unknown-linux-gnu
 
-# The tests of the deployed stack come last, since they have the functions built for Lambda.
-STACK := $(wildcard tests/aws/main.rs)
-
 export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 unexport CARGO_TARGET_DIR # SAM looks for what was built in ./target, whatever this says
@@ -33,13 +30,10 @@ check: deny machete ## format, lints, documentation, licences and sources of dep
 	cargo deny check licenses bans sources
 	cargo machete --with-metadata
 
-test: nextest $(if $(STACK),python) ## all tests; those of the deployed stack on an AWS emulator
+test: nextest python ## all tests; those of the deployed stack on an AWS emulator
 	cargo build -p pullcord
-	cargo nextest run --workspace $(if $(STACK),-E 'not binary(=aws)')
-ifneq ($(STACK),)
 	sam build --config-env emulator
-	cargo nextest run --workspace -E 'binary(=aws)'
-endif
+	cargo nextest run --workspace
 
 bench: ## benchmarks, built as the product is
 	cargo bench --workspace --benches

@@ -9,4 +9,5 @@
 
 pub mod bench;
 pub mod scenarios;
+pub mod session;
 pub mod world;

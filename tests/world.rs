@@ -13,6 +13,8 @@ use pullcord_forge::Forge;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub use crate::session::{Answer, Session};
+
 /// The secret of every world's bearer tokens.
 pub const SECRET: &str = "known-to-everybody-and-only-for-the-emulator";
 
@@ -134,6 +136,15 @@ impl World {
         self._folder.path().join("data")
     }
 
+    /// A request to this world, without a token.
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.url));
+        match &self.host {
+            Some(host) => request.header("host", host),
+            None => request,
+        }
+    }
+
     /// Someone who signed in. What they may do is in the table.
     pub fn user(&self, name: &str) -> Session<'_> {
         self.session(&token(name, self.clock.now().0 / 1000 + 36_000))
@@ -141,11 +152,11 @@ impl World {
 
     /// A caller with this very bearer token.
     pub fn session(&self, token: &str) -> Session<'_> {
-        Session { world: self, token: Some(token.to_owned()), name: String::new() }
+        Session::new(self, Some(token.to_owned()))
     }
 
     pub fn nobody(&self) -> Session<'_> {
-        Session { world: self, token: None, name: String::new() }
+        Session::new(self, None)
     }
 
     /// The first operator.
@@ -262,159 +273,5 @@ impl<'w> Tenant<'w> {
         }
         self.admin().post(&format!("/v1/workspaces/{}/sources", self.slug), body).await.is(201);
         id
-    }
-}
-
-/// Someone who calls the API.
-#[derive(Clone)]
-pub struct Session<'w> {
-    world: &'w World,
-    token: Option<String>,
-    name: String,
-}
-
-impl Session<'_> {
-    pub async fn get(&self, path: &str) -> Answer {
-        self.send("GET", path, None).await
-    }
-
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send("POST", path, Some(body)).await
-    }
-
-    /// A POST without a body.
-    pub async fn press(&self, path: &str) -> Answer {
-        self.send("POST", path, None).await
-    }
-
-    pub async fn put(&self, path: &str, body: Value) -> Answer {
-        self.send("PUT", path, Some(body)).await
-    }
-
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        self.send("PATCH", path, Some(body)).await
-    }
-
-    pub async fn delete(&self, path: &str) -> Answer {
-        self.send("DELETE", path, None).await
-    }
-
-    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
-        let request = self.request(method, path);
-        let request = match body {
-            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
-            None => request,
-        };
-        Answer::of(method, path, request).await
-    }
-
-    /// A request to be dressed further; send it with [`Answer::of`].
-    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        let mut request = self.world.client.request(method.parse().unwrap(), format!("{}{path}", self.world.url));
-        if let Some(host) = &self.world.host {
-            request = request.header("host", host);
-        }
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        request
-    }
-
-    /// Syncs a source and waits for its end.
-    pub async fn sync(&self, source: &str, body: Value) -> Value {
-        let accepted = self.post(&format!("/v1/sources/{source}/sync"), body).await.is(202);
-        self.ended(accepted["id"].as_str().unwrap()).await
-    }
-
-    /// The run, once it has ended.
-    pub async fn ended(&self, run: &str) -> Value {
-        self.until(run, |run| ["completed", "completed_with_warnings", "failed", "cancelled"].contains(&run["status"].as_str().unwrap())).await
-    }
-
-    /// The run, once it is as wanted.
-    pub async fn until(&self, run: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let mut after = 0;
-        for _ in 0..2_000 {
-            let found = self.get(&format!("/v1/runs/{run}?wait=PT20S&after={after}")).await.is(200);
-            if wanted(&found) {
-                return found;
-            }
-            assert!(found["finished_at"].is_null(), "the run ended otherwise: {found:#}");
-            after = found["version"].as_u64().unwrap();
-        }
-        panic!("run {run} never got there");
-    }
-
-    /// Every item of a source.
-    pub async fn items(&self, source: &str) -> Vec<Value> {
-        let (mut items, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = self.get(&format!("/v1/sources/{source}/items?limit=100{cursor}")).await.is(200);
-            items.extend(page["items"].as_array().unwrap().iter().cloned());
-            match page["next_cursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return items,
-            }
-        }
-    }
-
-    /// A project's status, once its sync is over.
-    pub async fn settled(&self, project: &str) -> Value {
-        for _ in 0..600 {
-            let found = self.get(&format!("/api/v1/projects/{project}")).await.is(200);
-            if found["sync_status"] != "syncing" {
-                return found;
-            }
-            Clock::system().sleep(Duration::from_millis(50)).await;
-        }
-        panic!("project {project} is still syncing");
-    }
-
-    #[must_use]
-    pub fn named(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.name);
-        self
-    }
-}
-
-/// What came back.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
-    pub body: Value,
-    asked: String,
-}
-
-impl Answer {
-    pub async fn of(method: &str, path: &str, request: reqwest::RequestBuilder) -> Self {
-        let reply = request.send().await.unwrap_or_else(|why| panic!("{method} {path}: {why:?}"));
-        let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
-        let text = reply.text().await.unwrap();
-        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Self { status, headers, text, body, asked: format!("{method} {path}") }
-    }
-
-    /// The body, if the status is this one.
-    #[track_caller]
-    pub fn is(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{} answered {}", self.asked, self.text);
-        self.body
-    }
-
-    /// The body of a problem with this status and code.
-    #[track_caller]
-    pub fn problem(self, status: u16, code: &str) -> Value {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{} answered {}", self.asked, self.text);
-        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.asked);
-        let slug = self.body["type"].as_str().and_then(|kind| kind.rsplit('/').next()).unwrap_or_default();
-        assert!(pullcord_api::problem::PROBLEMS.iter().any(|kind| kind.slug == slug && kind.code == code), "{}", self.text);
-        assert_eq!(self.body["request_id"].as_str(), Some(self.header("x-request-id")), "{}", self.text);
-        self.body
-    }
-
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }

@@ -282,7 +282,11 @@ fn greet(options: &Options, local: &Local) {
     println!("Pullcord's API is at {url}, its description at {url}/docs.");
     println!("A token that may do everything here is in {}.", token.display());
     if !options.no_demo {
-        println!("Try it:  curl -X POST -H \"authorization: Bearer $(cat {})\" '{url}/v1/sources/{}/sync?wait=PT20S'", token.display(), demo::SOURCE);
+        println!(
+            "Try it:  curl -X POST -H \"authorization: Bearer $(cat {})\" '{url}/v1/sources/{}/sync?wait=PT20S'",
+            token.display(),
+            demo::SOURCE
+        );
     }
     println!("ready {url}");
 }

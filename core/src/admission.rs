@@ -75,7 +75,10 @@ pub struct Asked {
 #[derive(Debug)]
 pub enum Admission {
     /// It opens. If someone held it, this is how their run ends.
-    Take { gate: Box<Gate>, displaced: Option<Box<Run>> },
+    Take {
+        gate: Box<Gate>,
+        displaced: Option<Box<Run>>,
+    },
     /// The caller joins the run that is there.
     Attach(RunId),
     Refuse(Refusal),
@@ -91,7 +94,9 @@ pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
             Displacement::Ended => None,
             Displacement::By(run) => Some(run),
             // Nobody wants to wait for what is about to stop.
-            Displacement::Not if asked.on_conflict == OnConflict::Attach && run.work == Work::Sync && run.status != RunStatus::Cancelling => {
+            Displacement::Not
+                if asked.on_conflict == OnConflict::Attach && run.work == Work::Sync && run.status != RunStatus::Cancelling =>
+            {
                 return Admission::Attach(id);
             }
             Displacement::Not => {

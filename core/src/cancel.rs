@@ -8,9 +8,9 @@ use crate::model::{Right, Run, RunId, SourceKind, Work};
 use crate::moves::{self, Cancel};
 use crate::plane::Plane;
 use crate::status;
+use crate::store::Saved;
 use crate::store::conditions;
 use crate::store::items::encode_audit;
-use crate::store::Saved;
 use crate::trigger::{Answer, Ask, Asker, audit_of, trigger};
 
 /// Stops a run: at once if nobody works on it, else at its next page. A run that

@@ -68,7 +68,10 @@ impl fmt::Debug for Moment {
 enum Source {
     System,
     /// Follows the runtime's clock, which a test may pause and advance.
-    Runtime { started: tokio::time::Instant, at: Moment },
+    Runtime {
+        started: tokio::time::Instant,
+        at: Moment,
+    },
 }
 
 /// A clock that can be carried about; its clones show the same time.

@@ -37,7 +37,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("PULLCORD_QUOTA_FLOOR", "100", "requests a manual sync must find left at its provider"),
     variable("PULLCORD_LEASE", "PT3M", "how long a worker may stay silent before it is overtaken"),
     variable("PULLCORD_TICK", "PT60S", "time between two ticks of the local process"),
-    variable("PULLCORD_ALLOW_HOSTS", "", "hosts, or host:port, outside the public internet that may be reached, plain http included; a comma list"),
+    variable(
+        "PULLCORD_ALLOW_HOSTS",
+        "",
+        "hosts, or host:port, outside the public internet that may be reached, plain http included; a comma list",
+    ),
     variable("PULLCORD_DOCUMENT_ROOTS", "", "folders that documents may lie under; a comma list"),
     variable("PULLCORD_GIT_ROOTS", "", "folders that git repositories may lie under; a comma list"),
     variable("PULLCORD_CORS_ORIGINS", "", "origins whose pages may call the API; a comma list, or `*`"),

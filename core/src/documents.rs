@@ -65,7 +65,8 @@ pub fn resolve(path: &str, roots: &[PathBuf]) -> Result<PathBuf, Unusable> {
         // deepest folder on its way that is there.
         let plain = !Path::new(path).components().any(|part| part == std::path::Component::ParentDir);
         let parent = Path::new(path).ancestors().skip(1).find_map(|above| above.canonicalize().ok());
-        let would_be = plain && parent.is_some_and(|parent| is_allowed(&parent) || roots.iter().any(|root| Path::new(path).starts_with(root)));
+        let would_be =
+            plain && parent.is_some_and(|parent| is_allowed(&parent) || roots.iter().any(|root| Path::new(path).starts_with(root)));
         return Err(if would_be { Unusable::NotFound } else { Unusable::NotAllowed });
     };
     match (is_allowed(&real), real.is_dir()) {
@@ -133,7 +134,9 @@ pub fn read(folder: &Path, path: &str) -> std::io::Result<Option<Document>> {
     let full = folder.join(path);
     // The file, or a folder on its way, may have become a link since it was
     // listed: what is read must still lie in the folder.
-    let Some(mut file) = present(full.canonicalize())?.filter(|real| *real == full && real.is_file()).map(File::open).transpose().or_else(gone)? else {
+    let Some(mut file) =
+        present(full.canonicalize())?.filter(|real| *real == full && real.is_file()).map(File::open).transpose().or_else(gone)?
+    else {
         return Ok(None);
     };
     let modified = file.metadata()?.modified().ok();

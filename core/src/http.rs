@@ -72,13 +72,8 @@ impl Http {
         let mut allowed = Allowed::of(config);
         // The operator named this address, which is leave enough.
         allowed.0.extend(config.jwks_url.as_deref().and_then(|url| Url::parse(url).ok()).map(|url| authority(&url)));
-        let plain = || {
-            reqwest::Client::builder()
-                .user_agent(USER_AGENT)
-                .redirect(reqwest::redirect::Policy::none())
-                .timeout(deadline)
-                .no_proxy()
-        };
+        let plain =
+            || reqwest::Client::builder().user_agent(USER_AGENT).redirect(reqwest::redirect::Policy::none()).timeout(deadline).no_proxy();
         let open = plain().build().map_err(|why| why.to_string())?;
         let guarded = plain().dns_resolver(Arc::new(PublicOnly)).build().map_err(|why| why.to_string())?;
         Ok(Self::new(Arc::new(move |outgoing| {
@@ -265,12 +260,33 @@ mod tests {
     #[test]
     fn addresses_outside_the_public_internet_are_refused() {
         let refused = [
-            "http://api.github.com/", "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0x7f.1/",
-            "https://0177.0.0.1/", "https://localhost/", "https://LOCALHOST./", "https://a.localhost/", "https://[::1]/",
-            "https://[::ffff:127.0.0.1]/", "https://[::ffff:a9fe:a9fe]/", "https://169.254.169.254/latest", "https://10.1.2.3/",
-            "https://172.16.0.1/", "https://192.168.1.1/", "https://100.64.0.1/", "https://0.0.0.0/", "https://[fe80::1]/",
-            "https://[fc00::1]/", "https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/", "https://224.0.0.1/",
-            "https://metadata.google.internal/", "https://me:secret@api.github.com/", "ftp://api.github.com/", "https://[::]/",
+            "http://api.github.com/",
+            "https://127.0.0.1/",
+            "https://127.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://0177.0.0.1/",
+            "https://localhost/",
+            "https://LOCALHOST./",
+            "https://a.localhost/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[::ffff:a9fe:a9fe]/",
+            "https://169.254.169.254/latest",
+            "https://10.1.2.3/",
+            "https://172.16.0.1/",
+            "https://192.168.1.1/",
+            "https://100.64.0.1/",
+            "https://0.0.0.0/",
+            "https://[fe80::1]/",
+            "https://[fc00::1]/",
+            "https://[64:ff9b::7f00:1]/",
+            "https://[2002:7f00:1::]/",
+            "https://224.0.0.1/",
+            "https://metadata.google.internal/",
+            "https://me:secret@api.github.com/",
+            "ftp://api.github.com/",
+            "https://[::]/",
         ];
         for text in refused {
             let url = Url::parse(text).expect(text);

@@ -18,6 +18,7 @@ use crate::store::conditions::{self, Write};
 use crate::store::items::{Audit, encode_audit};
 use crate::trigger::Asker;
 
+mod check;
 mod sources;
 
 pub use sources::{ChangedSource, NewSource, change_source, create_source, delete_source, reset_backfill};
@@ -113,8 +114,13 @@ pub async fn workspaces(plane: &Plane, asker: &Asker) -> Result<Vec<(Workspace, 
         let ids: Vec<_> = person.memberships.iter().map(|(workspace, _)| workspace.clone()).collect();
         plane.store.workspaces(&ids).await?
     };
-    let mut visible: Vec<_> =
-        found.into_iter().filter_map(|workspace| { let role = person.role_in(&workspace.slug)?; Some((workspace, role)) }).collect();
+    let mut visible: Vec<_> = found
+        .into_iter()
+        .filter_map(|workspace| {
+            let role = person.role_in(&workspace.slug)?;
+            Some((workspace, role))
+        })
+        .collect();
     visible.sort_by(|one, other| one.0.slug.cmp(&other.0.slug));
     Ok(visible)
 }
@@ -310,13 +316,12 @@ pub async fn create_project(plane: &Plane, asker: &Asker, workspace: &WorkspaceI
     checked_id("id", &new.id, &mut complaints);
     checked_name("name", &new.name, &mut complaints);
     if let Some(path) = &new.path {
-        sources::check_path(plane, path, &mut complaints);
+        check::check_path(plane, path, &mut complaints);
     }
     all_well(complaints)?;
     let now = plane.clock.now();
     let id = ProjectId::known(&new.id);
-    let documents: Option<Source> =
-        new.path.map(|path| sources::documents(workspace, &id, &new.name, path, limits, now));
+    let documents: Option<Source> = new.path.map(|path| sources::documents(workspace, &id, &new.name, path, limits, now));
     let project = Project {
         id,
         workspace: workspace.clone(),

@@ -14,9 +14,7 @@ mod source;
 
 pub use item::{Item, ItemType};
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
-pub use run::{
-    Calls, DEFAULT_ESTIMATE, Progress, Results, Run, RunError, RunOptions, RunStatus, Stage, Trigger, Warning, Work,
-};
+pub use run::{Calls, DEFAULT_ESTIMATE, Progress, Results, Run, RunError, RunOptions, RunStatus, Stage, Trigger, Warning, Work};
 pub use source::{Gate, Limits, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Webhook};
 
 /// A text that names one kind of thing, so that a slug cannot be passed for a
@@ -66,9 +64,7 @@ pub const ID_RULE: &str = "must be 1 to 64 characters of a-z, 0-9, dot, dash and
 pub fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();
-    (1..=64).contains(&bytes.len())
-        && plain(bytes[0])
-        && bytes.iter().all(|&byte| plain(byte) || matches!(byte, b'.' | b'-' | b'_'))
+    (1..=64).contains(&bytes.len()) && plain(bytes[0]) && bytes.iter().all(|&byte| plain(byte) || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 /// The id of a run: a UUID of version 7, so that runs sort as they were made.

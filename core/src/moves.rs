@@ -190,9 +190,7 @@ pub fn nudge(run: &Run, now: Moment) -> Nudge {
         // The dead lease stays: it is what lets the next claim win, and what lets
         // a trigger take over.
         RunStatus::Running if dead => Nudge::Send(resend(run, now)),
-        RunStatus::Queued | RunStatus::Paused | RunStatus::Running if run.lease_until.is_none() && is_due => {
-            Nudge::Send(resend(run, now))
-        }
+        RunStatus::Queued | RunStatus::Paused | RunStatus::Running if run.lease_until.is_none() && is_due => Nudge::Send(resend(run, now)),
         _ => Nudge::NotDue,
     }
 }

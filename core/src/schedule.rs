@@ -38,11 +38,7 @@ pub async fn tick(plane: &Plane) -> Result<Ticked, Fault> {
     loop {
         let now = plane.clock.now();
         let due = plane.store.due(now, AT_ONCE).await?;
-        let moved: Vec<Moved> = stream::iter(due)
-            .map(|run| nudge(plane, run, now))
-            .buffer_unordered(SIDE_BY_SIDE)
-            .try_collect()
-            .await?;
+        let moved: Vec<Moved> = stream::iter(due).map(|run| nudge(plane, run, now)).buffer_unordered(SIDE_BY_SIDE).try_collect().await?;
         let count = |what: Moved| moved.iter().filter(|one| **one == what).count();
         ticked.sent += count(Moved::Sent);
         ticked.ended += count(Moved::Ended);

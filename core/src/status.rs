@@ -99,7 +99,14 @@ pub async fn runs_in_workspace(
     Ok(plane.store.runs_in(workspace, before, limit).await?)
 }
 
-pub async fn items(plane: &Plane, asker: &Asker, id: &SourceId, filter: &ItemFilter, after: Option<String>, limit: usize) -> Result<ItemPage, Error> {
+pub async fn items(
+    plane: &Plane,
+    asker: &Asker,
+    id: &SourceId,
+    filter: &ItemFilter,
+    after: Option<String>,
+    limit: usize,
+) -> Result<ItemPage, Error> {
     source(plane, asker, id).await?;
     Ok(plane.store.items(id, filter, after, limit).await?)
 }
@@ -131,7 +138,8 @@ pub async fn project(plane: &Plane, asker: &Asker, id: &ProjectId) -> Result<(Pr
         futures::try_join!(plane.store.project(id), asker.person(&plane.store), plane.store.source_rows(&documents))?;
     let project = project.ok_or(Error::NotFound("project"))?;
     role(&person, &project.workspace, "project")?;
-    let gate = rows.filter(|rows| rows.source.deleted_at.is_none() && project.documents.as_ref() == Some(&rows.source.id)).map(|rows| rows.gate);
+    let gate =
+        rows.filter(|rows| rows.source.deleted_at.is_none() && project.documents.as_ref() == Some(&rows.source.id)).map(|rows| rows.gate);
     Ok((project, gate))
 }
 
@@ -148,7 +156,13 @@ pub async fn projects(plane: &Plane, asker: &Asker) -> Result<Vec<(Project, Opti
         let documents = project.documents.as_ref()?;
         gates.iter().find(|(source, _)| source.id == *documents && source.deleted_at.is_none()).map(|(_, gate)| gate.clone())
     };
-    Ok(found.into_iter().map(|project| { let gate = gate_of(&project); (project, gate) }).collect())
+    Ok(found
+        .into_iter()
+        .map(|project| {
+            let gate = gate_of(&project);
+            (project, gate)
+        })
+        .collect())
 }
 
 /// The workspaces that someone can see.

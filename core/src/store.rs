@@ -220,7 +220,8 @@ impl Store {
     /// Every run that has not ended, or those of them that were made before a
     /// moment: a run's id tells when it was made, so the index suffices to choose.
     pub async fn open_runs(&self, made_before: Option<Moment>) -> Result<Vec<Run>, Fault> {
-        let shards = keys::due_shards().map(|hash| self.table.query(Query { index: Some(keys::DUE_INDEX), ..Query::partition(hash, Range::All) }));
+        let shards =
+            keys::due_shards().map(|hash| self.table.query(Query { index: Some(keys::DUE_INDEX), ..Query::partition(hash, Range::All) }));
         let rows: Vec<Row> = futures::future::try_join_all(shards).await?.into_iter().flatten().collect();
         let wanted = |key: &Key| {
             let made = key.sk.strip_prefix("r#").and_then(RunId::parse).and_then(|id| id.made_at());

@@ -157,7 +157,14 @@ pub async fn bury(plane: &Plane, job: &Job) -> Result<Slice, Fault> {
 
 /// Ends a run, frees its gate and puts it on record: whoever ends one does it
 /// here.
-pub(crate) async fn end_run(plane: &Plane, before: &Run, ended: &Run, counted: Counted, with: &[Write], by: &UserId) -> Result<Saved, Fault> {
+pub(crate) async fn end_run(
+    plane: &Plane,
+    before: &Run,
+    ended: &Run,
+    counted: Counted,
+    with: &[Write],
+    by: &UserId,
+) -> Result<Saved, Fault> {
     let now = plane.clock.now();
     let mut facts = std::collections::BTreeMap::from([("outcome".to_owned(), ended.status.as_str().to_owned())]);
     facts.extend(ended.error.as_ref().map(|error| ("error".to_owned(), error.code.clone())));

@@ -13,7 +13,7 @@ use crate::admission::{Admission, Asked, OnConflict, Surface, admit};
 use crate::clock::Moment;
 use crate::digest::short_name;
 use crate::error::{Error, Fault, Refusal};
-use crate::model::{Gate, Person, Right, Run, RunId, RunOptions, RunStatus, Source, SourceId, SourceKind, SourceStatus, UserId, Work};
+use crate::model::{Gate, Person, Right, Run, RunId, RunStatus, Source, SourceId, SourceKind, SourceStatus, UserId, Work};
 use crate::plane::Plane;
 use crate::providers;
 use crate::queue::Job;
@@ -22,105 +22,16 @@ use crate::store::items::{Audit, Idempotency};
 use crate::store::keys::{self, Key};
 use crate::store::{Admittance, Admitted, SourceRows, Store};
 
+mod ask;
+
+pub use ask::{Answer, Ask, Asker, IdempotencyKey, Would};
+
 /// How long an idempotency key is remembered.
 const KEY_LIFE: Duration = Duration::from_hours(24);
 /// How soon the tick looks after a message that may not have been sent.
 const FIRST_SEND: Duration = Duration::from_secs(90);
 /// Races lost in a row before the caller is asked to come back.
 const MOST_RACES: u32 = 10;
-
-/// Who asks.
-#[derive(Clone, Debug)]
-pub enum Asker {
-    /// A verified user, whose roles are yet to be read.
-    User(UserId),
-    /// Someone whose roles are known: an API token, an operator's invocation.
-    Known(Person),
-}
-
-impl Asker {
-    pub fn user(&self) -> &UserId {
-        match self {
-            Self::User(user) => user,
-            Self::Known(person) => &person.user,
-        }
-    }
-
-    /// What the table says of them.
-    pub async fn person(&self, store: &Store) -> Result<Person, Fault> {
-        match self {
-            Self::User(user) => Ok(Person { user: user.clone(), memberships: store.memberships(user).await? }),
-            Self::Known(person) => Ok(person.clone()),
-        }
-    }
-}
-
-/// A key that makes a repeated request the same request.
-#[derive(Clone, Debug)]
-pub struct IdempotencyKey {
-    /// User, method, path and the key itself.
-    pub scope: String,
-    pub body_hash: String,
-}
-
-/// A wish for a run.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    pub source: SourceId,
-    pub asker: Asker,
-    pub surface: Surface,
-    pub work: Work,
-    pub options: RunOptions,
-    pub confirmed: bool,
-    pub on_conflict: OnConflict,
-    pub max_age: Option<Duration>,
-    pub dry_run: bool,
-    pub override_cooldown: Option<String>,
-    pub reason: Option<String>,
-    pub idempotency: Option<IdempotencyKey>,
-    pub request_id: Option<String>,
-}
-
-impl Ask {
-    pub fn sync(source: SourceId, asker: Asker, surface: Surface) -> Self {
-        Self {
-            source,
-            asker,
-            surface,
-            work: Work::Sync,
-            options: RunOptions::default(),
-            confirmed: false,
-            on_conflict: OnConflict::Reject,
-            max_age: None,
-            dry_run: false,
-            override_cooldown: None,
-            reason: None,
-            idempotency: None,
-            request_id: None,
-        }
-    }
-}
-
-/// What became of a wish that was not refused.
-#[derive(Debug)]
-pub enum Answer {
-    Accepted(Box<Run>),
-    Attached(Box<Run>),
-    /// The same request was answered before.
-    Repeated(Box<Run>),
-    /// The source is fresher than was asked for.
-    Fresh { last_synced_at: Moment },
-    /// Nothing was done, as asked; this is what would have been.
-    Would(Would),
-}
-
-/// What a trigger would have come to.
-#[derive(Debug)]
-pub enum Would {
-    Accept,
-    Attach(RunId),
-    Refuse(Refusal),
-}
 
 /// Asks for a run.
 pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
@@ -150,7 +61,8 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
     if !reasons.is_empty() {
         return refuse(plane, &ask, &rows.source, Refusal::Unconfirmed { reasons }).await;
     }
-    Attempt { plane, ask: &ask, now }.enter(rows).await
+    // Boxed: the way through the gate is long, and so is its future.
+    Box::pin(Attempt { plane, ask: &ask, now }.enter(rows)).await
 }
 
 /// Whether the caller may ask this of this source, and whether it makes sense.
@@ -365,7 +277,8 @@ impl Attempt<'_> {
         }
         let mut lines = vec![(format!("{}#created", run.id), audit_of(run, self.ask.asker.user(), "run.created", self.now, facts))];
         if let Some(old) = displaced {
-            let mut facts = BTreeMap::from([("replaced_by".to_owned(), run.id.to_string()), ("outcome".to_owned(), old.status.as_str().to_owned())]);
+            let mut facts =
+                BTreeMap::from([("replaced_by".to_owned(), run.id.to_string()), ("outcome".to_owned(), old.status.as_str().to_owned())]);
             facts.extend(old.error.as_ref().map(|error| ("error".to_owned(), error.code.clone())));
             lines.push((format!("{}#ended", old.id), audit_of(old, self.ask.asker.user(), "run.ended", self.now, facts)));
         }

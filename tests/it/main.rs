@@ -10,7 +10,12 @@ use libtest_mimic::{Arguments, Trial};
 use pullcord_tests::scenarios;
 use pullcord_tests::world::World;
 
+mod crashes;
+mod house;
+mod events;
+mod mishaps;
 mod races;
+mod tokens;
 
 /// A test of one process.
 struct Test {
@@ -34,7 +39,7 @@ fn main() -> ExitCode {
     let told = scenarios::all().map(|scenario| {
         trial(scenario.name, move || Box::pin(async move { (scenario.play)(&World::local().await).await }))
     });
-    let inside = [races::TESTS].into_iter().flatten().map(|test| trial(test.name, test.run));
+    let inside = [crashes::TESTS, events::TESTS, house::TESTS, mishaps::TESTS, races::TESTS, tokens::TESTS].into_iter().flatten().map(|test| trial(test.name, test.run));
     libtest_mimic::run(&arguments, told.chain(inside).collect()).exit_code()
 }
 

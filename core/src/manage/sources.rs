@@ -1,20 +1,17 @@
 //! Sources: made, changed, removed.
 
-use url::Url;
-
+use super::check::{Check, check_path};
 use super::{admin, all_well, checked_id, checked_name, line};
 use crate::admission::Surface;
 use crate::clock::Moment;
-use crate::documents::{self, Unusable};
-use crate::error::{Complaint, Error};
-use crate::http::{Allowed, judge_address};
-use crate::model::{Limits, ProjectId, Right, Source, SourceId, SourceKind, Stream, Webhook, Work, WorkspaceId};
+use crate::error::Error;
+use crate::model::{Limits, ProjectId, Right, Source, SourceId, SourceKind, Webhook, Work, WorkspaceId};
 use crate::plane::Plane;
-use crate::providers::{self, Provider};
+use crate::providers;
 use crate::status;
 use crate::store::Store;
 use crate::trigger::{Answer, Ask, Asker, trigger};
-use crate::vault::{Credential, LONGEST_CREDENTIAL};
+use crate::vault::Credential;
 
 /// A source that is to be made.
 #[derive(Clone, Debug, Default)]
@@ -49,105 +46,6 @@ pub struct ChangedSource {
     pub path: Option<String>,
     pub patterns: Option<Vec<String>>,
     pub webhook_active: Option<Option<bool>>,
-}
-
-/// Complaints, as they come up.
-struct Check<'a> {
-    plane: &'a Plane,
-    complaints: Vec<Complaint>,
-}
-
-impl Check<'_> {
-    fn complain(&mut self, at: &str, why: impl Into<String>) {
-        self.complaints.push(Complaint { at: at.to_owned(), why: why.into() });
-    }
-
-    fn absent(&mut self, at: &str, given: bool, kind: SourceKind) {
-        if given {
-            self.complain(at, format!("has no meaning for a source of kind {}", kind.as_str()));
-        }
-    }
-
-    fn provider(&mut self, name: Option<&str>) -> Option<&'static dyn Provider> {
-        let provider = name.and_then(providers::named);
-        if provider.is_none() {
-            let known: Vec<&str> = providers::PROVIDERS.iter().map(|provider| provider.name()).collect();
-            self.complain("provider", format!("must be one of {}", known.join(", ")));
-        }
-        provider
-    }
-
-    fn base_url(&mut self, text: &str) {
-        match Url::parse(text) {
-            Err(why) => self.complain("base_url", format!("is not an address: {why}")),
-            Ok(url) if url.query().is_some() || url.fragment().is_some() => self.complain("base_url", "must have no query or fragment"),
-            Ok(url) => {
-                if let Err(what) = judge_address(&url, &Allowed::of(&self.plane.config)) {
-                    self.complain("base_url", format!("may not be reached: {what}; an operator can list it in PULLCORD_ALLOW_HOSTS"));
-                }
-            }
-        }
-    }
-
-    fn repository(&mut self, provider: Option<&'static dyn Provider>, repository: Option<&str>) {
-        match (provider, repository) {
-            (_, None) => self.complain("repository", "is missing"),
-            (Some(provider), Some(repository)) => {
-                if let Err(why) = provider.check_repository(repository) {
-                    self.complain("repository", why);
-                }
-            }
-            (None, Some(_)) => {}
-        }
-    }
-
-    fn streams(&mut self, provider: Option<&'static dyn Provider>, names: &[String]) -> Vec<Stream> {
-        let Some(provider) = provider else { return Vec::new() };
-        if names.is_empty() {
-            return provider.streams().to_vec();
-        }
-        let mut streams = Vec::new();
-        for name in names {
-            match provider.streams().iter().find(|stream| stream.as_str() == name) {
-                Some(stream) if streams.contains(stream) => self.complain("streams", format!("names {name} twice")),
-                Some(stream) => streams.push(*stream),
-                None => {
-                    let known: Vec<&str> = provider.streams().iter().map(|stream| stream.as_str()).collect();
-                    self.complain("streams", format!("{} has no stream {name}; it has {}", provider.name(), known.join(", ")));
-                }
-            }
-        }
-        streams
-    }
-
-    fn credential(&mut self, credential: &Credential) {
-        let token = &credential.token;
-        if token.is_empty() || token.len() > LONGEST_CREDENTIAL - 64 || token.bytes().any(|byte| !(0x21..0x7f).contains(&byte)) {
-            self.complain("credential.token", "must be 1 to 4032 visible characters without spaces");
-        }
-    }
-
-    fn patterns(&mut self, patterns: &[String]) {
-        if let Err(why) = documents::patterns(patterns) {
-            self.complain("patterns", why);
-        }
-    }
-}
-
-/// Checks a folder of documents. One that is not there may come yet; one outside
-/// the allowed folders never will do.
-pub(super) fn check_path(plane: &Plane, path: &str, complaints: &mut Vec<Complaint>) {
-    let mut complain = |why: &str| complaints.push(Complaint { at: "path".to_owned(), why: why.to_owned() });
-    let roots = &plane.config.document_roots;
-    if roots.is_empty() {
-        complain("this deployment allows no folders: an operator can mount one and list it in PULLCORD_DOCUMENT_ROOTS");
-    } else if !path.starts_with('/') {
-        complain("must be an absolute path");
-    } else if path.contains('\0') {
-        complain("has a character that no path can have");
-    } else if documents::resolve(path, roots) == Err(Unusable::NotAllowed) {
-        complain("does not lie under the folders that PULLCORD_DOCUMENT_ROOTS allows");
-    }
 }
 
 /// The documents source of a project: its id is the project's.
@@ -225,7 +123,10 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
             }
         }
         Some(kind @ (SourceKind::Index | SourceKind::Integration)) => {
-            check.complain("kind", format!("this build cannot sync sources of kind {}; it can sync repository and documents", kind.as_str()));
+            check.complain(
+                "kind",
+                format!("this build cannot sync sources of kind {}; it can sync repository and documents", kind.as_str()),
+            );
         }
         None => {}
     }
@@ -267,7 +168,10 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
     };
     let audit = line(plane, workspace, &person.user, "source.created", [("source", source.id.to_string())])?;
     let adopted = project.filter(|project| source.kind == SourceKind::Documents && project.id.as_str() == source.id.as_str());
-    let adopted = adopted.map(|mut project| { project.documents = Some(source.id.clone()); project });
+    let adopted = adopted.map(|mut project| {
+        project.documents = Some(source.id.clone());
+        project
+    });
     match plane.store.create_source(&source, adopted.as_ref(), audit).await? {
         None => Ok(source),
         Some(_) => Err(Error::Conflict(format!("the source id {} is taken", source.id))),

@@ -58,7 +58,10 @@ impl Provider for GitHub {
 
     fn check_repository(&self, repository: &str) -> Result<(), &'static str> {
         let plain = |part: &str| {
-            !part.is_empty() && part != "." && part != ".." && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            !part.is_empty()
+                && part != "."
+                && part != ".."
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         };
         match repository.split('/').collect::<Vec<_>>()[..] {
             [owner, name] if plain(owner) && plain(name) => Ok(()),
@@ -76,10 +79,7 @@ impl Provider for GitHub {
         PageRequest {
             stream,
             url: format!("{base}/repos/{repository}/issues?state={state}&sort=updated&direction=asc&per_page=100{since}"),
-            headers: vec![
-                ("accept".into(), "application/vnd.github+json".into()),
-                ("x-github-api-version".into(), "2026-03-10".into()),
-            ],
+            headers: vec![("accept".into(), "application/vnd.github+json".into()), ("x-github-api-version".into(), "2026-03-10".into())],
             body: None,
             number: 1,
             overlap: Vec::new(),
@@ -125,10 +125,10 @@ fn next_page(asked: &PageRequest, reply: &Reply, entries: &[Value]) -> Result<Op
         return Ok(Some(asked.followed_by(link.to_owned())));
     };
     let mut url = linked.clone();
-    let kept: Vec<(String, String)> =
-        linked.query_pairs().into_owned().filter(|(name, _)| name != "page" && name != "since").collect();
+    let kept: Vec<(String, String)> = linked.query_pairs().into_owned().filter(|(name, _)| name != "page" && name != "since").collect();
     url.query_pairs_mut().clear().extend_pairs(kept).append_pair("since", &newest.rfc3339());
-    let overlap = entries.iter().filter(|entry| changed(entry) == Some(newest)).map(|entry| (entry["number"].to_string(), newest)).collect();
+    let overlap =
+        entries.iter().filter(|entry| changed(entry) == Some(newest)).map(|entry| (entry["number"].to_string(), newest)).collect();
     Ok(Some(PageRequest { overlap, ..asked.followed_by(url.into()) }))
 }
 
@@ -146,7 +146,13 @@ fn item(source: &Source, issue: Issue) -> Item {
         title: issue.title,
         body: issue.body.filter(|body| !body.is_empty()),
         state: issue.state,
-        labels: issue.labels.into_iter().map(|label| match label { Label::Named { name } | Label::Text(name) => name }).collect(),
+        labels: issue
+            .labels
+            .into_iter()
+            .map(|label| match label {
+                Label::Named { name } | Label::Text(name) => name,
+            })
+            .collect(),
         assignees: issue.assignees.into_iter().map(|user| user.login).collect(),
         author: issue.user.map(|user| user.login),
         url: issue.html_url,

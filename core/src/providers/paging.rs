@@ -30,7 +30,8 @@ mod tests {
 
     #[test]
     fn the_next_page_is_found_among_other_links() {
-        let header = r#"<https://api.x/i?page=1>; rel="prev", <https://api.x/i?after=a%2Cb>; rel="next", <https://api.x/i?page=9>; rel="last""#;
+        let header =
+            r#"<https://api.x/i?page=1>; rel="prev", <https://api.x/i?after=a%2Cb>; rel="next", <https://api.x/i?page=9>; rel="last""#;
         assert_eq!(next_link(header), Some("https://api.x/i?after=a%2Cb"));
         assert_eq!(next_link(r#"<https://api.x/i?page=1>; rel="prev""#), None);
         assert_eq!(next_link(""), None);
@@ -41,7 +42,8 @@ mod tests {
     fn a_page_never_leads_to_another_origin() {
         let home = "https://api.x/issues?page=1";
         assert!(stays_home(home, "https://api.x/repositories/1/issues?page=2"));
-        for away in ["http://api.x/i", "https://api.y/i", "https://api.x:8443/i", "https://u:p@api.x/i", "/relative", "https://api.x.evil/"] {
+        for away in ["http://api.x/i", "https://api.y/i", "https://api.x:8443/i", "https://u:p@api.x/i", "/relative", "https://api.x.evil/"]
+        {
             assert!(!stays_home(home, away), "{away}");
         }
     }

@@ -156,7 +156,8 @@ mod tests {
         let after = reply(429, &[("retry-after", "30")], "Retry later");
         assert_eq!(judge(&after), Verdict::Throttled { wait: Wait::For(Duration::from_secs(30)), why: "Retry later".into() });
 
-        let permission = reply(403, &[("x-accepted-github-permissions", "issues=read")], r#"{"message":"Resource not accessible by integration"}"#);
+        let permission =
+            reply(403, &[("x-accepted-github-permissions", "issues=read")], r#"{"message":"Resource not accessible by integration"}"#);
         assert_eq!(judge(&permission), Verdict::Denied("Resource not accessible by integration (needs issues=read)".into()));
 
         let off = reply(410, &[], r#"{"message":"Issues are disabled for this repo"}"#);

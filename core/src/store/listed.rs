@@ -3,11 +3,11 @@
 //! Cursors say after which place in time a list goes on. They name no row, so a
 //! row that is gone meanwhile does not end a list.
 
+use super::Store;
 use super::conditions::{self, Range, Write};
 use super::items::{self, Audit, Row, StoredItem, decode, encode_item};
 use super::keys::{self, Key};
 use super::table::{Commit, Query};
-use super::Store;
 use crate::clock::Moment;
 use crate::error::Fault;
 use crate::model::{ItemType, Owner, Run, RunId, SourceId, WorkspaceId};
@@ -64,7 +64,12 @@ impl Store {
     }
 
     /// The `limit` newest items before a place, and whether there may be more.
-    async fn newest_items(&self, source: &SourceId, before: Option<String>, limit: usize) -> Result<(Vec<(String, StoredItem)>, bool), Fault> {
+    async fn newest_items(
+        &self,
+        source: &SourceId,
+        before: Option<String>,
+        limit: usize,
+    ) -> Result<(Vec<(String, StoredItem)>, bool), Fault> {
         let shards = keys::listed_items(source).map(|hash| {
             let range = before.clone().map_or(Range::All, Range::Below);
             self.table.query(Query { index: Some(keys::LISTED_INDEX), hash, range, limit: Some(limit), newest_first: true })

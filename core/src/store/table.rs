@@ -10,8 +10,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
+    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
 use super::conditions::{Action, Condition, Range, Write, key_condition};
@@ -86,16 +85,8 @@ impl Table {
 
     /// Reads one row as it is now.
     pub async fn get(&self, key: &Key) -> Result<Option<Row>, Fault> {
-        let reply = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(attributes(key)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| fault(&error))?;
-        Ok(reply.item)
+        let call = || self.client.get_item().table_name(&self.name).set_key(Some(attributes(key))).consistent_read(true).send();
+        Ok(self.read(call).await?.item)
     }
 
     /// Reads many rows as they are now; those that are not there are left out.
@@ -107,8 +98,8 @@ impl Table {
             while !wanted.is_empty() {
                 let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
                 let request = request.map_err(|why| Fault::broken("table", why))?;
-                let reply = self.client.batch_get_item().request_items(&self.name, request).send().await;
-                let reply = reply.map_err(|error| fault(&error))?;
+                let call = || self.client.batch_get_item().request_items(&self.name, request.clone()).send();
+                let reply = self.read(call).await?;
                 rows.extend(reply.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
                 let left = reply.unprocessed_keys.unwrap_or_default().remove(&self.name);
                 wanted = left.map(|left| left.keys).unwrap_or_default();
@@ -127,21 +118,22 @@ impl Table {
         let mut start: Option<Row> = None;
         loop {
             let left = query.limit.map(|limit| i32::try_from(limit - rows.len()).unwrap_or(i32::MAX));
-            let reply = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .set_index_name(query.index.map(str::to_owned))
-                .key_condition_expression(&expression)
-                .set_expression_attribute_names(Some(names.clone()))
-                .set_expression_attribute_values(Some(values.clone()))
-                .consistent_read(query.index.is_none())
-                .scan_index_forward(!query.newest_first)
-                .set_limit(left)
-                .set_exclusive_start_key(start.take())
-                .send()
-                .await
-                .map_err(|error| fault(&error))?;
+            let from = start.take();
+            let call = || {
+                self.client
+                    .query()
+                    .table_name(&self.name)
+                    .set_index_name(query.index.map(str::to_owned))
+                    .key_condition_expression(&expression)
+                    .set_expression_attribute_names(Some(names.clone()))
+                    .set_expression_attribute_values(Some(values.clone()))
+                    .consistent_read(query.index.is_none())
+                    .scan_index_forward(!query.newest_first)
+                    .set_limit(left)
+                    .set_exclusive_start_key(from.clone())
+                    .send()
+            };
+            let reply = self.read(call).await?;
             rows.extend(reply.items.unwrap_or_default());
             start = reply.last_evaluated_key;
             if start.is_none() || query.limit.is_some_and(|limit| rows.len() >= limit) {
@@ -163,6 +155,22 @@ impl Table {
                 Tried::Done => return Ok(Commit::Done),
                 Tried::Lost(lost) => return Ok(Commit::Lost(lost)),
                 Tried::Again(why) => self.pause(&mut tries, &why).await?,
+            }
+        }
+    }
+
+    /// Reads, and reads again while the table is throttled.
+    async fn read<Reply, Error, Called>(&self, call: impl Fn() -> Called) -> Result<Reply, Fault>
+    where
+        Called: Future<Output = Result<Reply, SdkError<Error>>>,
+        Error: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let mut tries = 0;
+        loop {
+            match call().await {
+                Ok(reply) => return Ok(reply),
+                Err(error) if is_conflict(error.code()) => self.pause(&mut tries, error.code().unwrap_or("throttled")).await?,
+                Err(error) => return Err(fault(&error)),
             }
         }
     }

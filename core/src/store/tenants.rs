@@ -2,11 +2,11 @@
 
 use serde::de::DeserializeOwned;
 
+use super::Store;
 use super::conditions::{self, Range, Write};
 use super::items::{self, Listing, decode, encode, encode_gate};
 use super::keys::{self, Key};
 use super::table::{Commit, Query};
-use super::Store;
 use crate::error::Fault;
 use crate::model::{Gate, Member, Owner, Project, ProjectId, Role, Source, SourceId, Token, UserId, Workspace, WorkspaceId};
 

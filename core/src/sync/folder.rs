@@ -113,8 +113,7 @@ async fn take_in(held: &mut Held<'_>, source: &Source, folder: &Path, step: &[St
             }
         }
     }
-    let Changes { mut changed, skipped } =
-        compare(&held.plane.store, &source.id, run.id, found, same_document, |_| true).await?;
+    let Changes { mut changed, skipped } = compare(&held.plane.store, &source.id, run.id, found, same_document, |_| true).await?;
     changed.sort_by(|one, other| one.item.path.cmp(&other.item.path));
     let mut parts = parts(changed);
     let last = parts.pop().unwrap_or_default();

@@ -50,6 +50,8 @@ struct Reading<'a> {
     stream: Stream,
     credential: Option<Credential>,
     state: StreamState,
+    /// What the last replies said is left, and is yet to be recorded.
+    quota: Option<Quota>,
 }
 
 /// A request and what came of it.
@@ -72,7 +74,7 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         },
         None => None,
     };
-    let mut reading = Reading { source, provider, stream, credential, state };
+    let mut reading = Reading { source, provider, stream, credential, state, quota: None };
     let place = match held.run.next_request.as_deref().map(serde_json::from_str) {
         Some(Ok(place)) => place,
         Some(Err(why)) => return Err(Fault::broken("checkpoint", why).into()),
@@ -133,7 +135,7 @@ impl Reading<'_> {
                 }
             };
             held.heartbeat().await?;
-            self.note(held, &reply, &request).await;
+            self.note(held, &reply, &request);
             match self.provider.judge(&reply) {
                 Verdict::Readable => {}
                 Verdict::Moved(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
@@ -161,7 +163,8 @@ impl Reading<'_> {
                 },
             };
             if let Some(next) = page.next.as_ref().filter(|next| !stays_home(&request.url, &next.url)) {
-                let why = format!("the provider's next page is at another address ({}), where the credential must not go", origin(&next.url));
+                let why =
+                    format!("the provider's next page is at another address ({}), where the credential must not go", origin(&next.url));
                 return Ok(End::failed("PAGE_LEFT_ORIGIN", why, Some(request.url)));
             }
             if page.next.as_ref().is_some_and(|next| next.url == request.url && next.body == request.body) {
@@ -178,6 +181,7 @@ impl Reading<'_> {
             };
             let (committed, early) = futures::join!(reader.commit(held, page), fetching);
             self.state = committed?;
+            self.record_quota(held).await;
             let Some(next) = next else { return self.finish(held) };
             let Some(early) = early else { return Ok(End::TimeUp) };
             held.run.calls.made += 1;
@@ -201,30 +205,36 @@ impl Reading<'_> {
 
     /// Keeps what a reply says besides its items: the provider's time, and what
     /// is left of its quota.
-    async fn note(&self, held: &mut Held<'_>, reply: &Reply, request: &PageRequest) {
+    fn note(&mut self, held: &mut Held<'_>, reply: &Reply, request: &PageRequest) {
         if held.run.provider_date.is_none() {
             held.run.provider_date = reply.header("date").and_then(Moment::parse_http_date);
         }
         if reply.status == 304 {
             held.run.calls.not_modified += 1;
         }
-        let (Some(limit), Some(key)) = (limit_of(reply), quota_key(self.source)) else { return };
+        let Some(limit) = limit_of(reply) else { return };
         let near = limit.remaining <= held.plane.config.quota_floor;
         if near || held.run.calls.made % QUOTA_EVERY == 1 || request.number == 1 {
             let quota = Quota { remaining: limit.remaining, limit: limit.limit, resets_at: limit.resets_at, seen_at: Some(held.now()) };
-            // The ledger is advice to the next trigger: failing to write it
-            // must not fail this run.
-            if let Err(why) = held.plane.store.record_quota(&key, &quota).await {
-                tracing::warn!(decision = "quota.unrecorded", error = %why);
-            }
-            let metric = [("QuotaRemaining", limit.remaining as f64, "Count")];
-            crate::telemetry::emit(&held.plane.config, held.now(), &metric, &[("Provider", self.provider.name())]);
+            self.quota = Some(quota);
         }
+    }
+
+    /// Records what is left, once the run is known to be ours still. It is advice
+    /// to the next trigger: failing to write it must not fail this run.
+    async fn record_quota(&mut self, held: &Held<'_>) {
+        let (Some(quota), Some(key)) = (self.quota.take(), quota_key(self.source)) else { return };
+        if let Err(why) = held.plane.store.record_quota(&key, &quota).await {
+            tracing::warn!(decision = "quota.unrecorded", error = %why);
+        }
+        let metric = [("QuotaRemaining", quota.remaining as f64, "Count")];
+        crate::telemetry::emit(&held.plane.config, held.now(), &metric, &[("Provider", self.provider.name())]);
     }
 
     /// Decides on a reply that is no page: try again, wait, or end. `None` means
     /// that the same request is to be tried again now.
-    async fn weather(&self, held: &mut Held<'_>, request: &PageRequest, verdict: Verdict) -> Result<Option<End>, Stop> {
+    async fn weather(&mut self, held: &mut Held<'_>, request: &PageRequest, verdict: Verdict) -> Result<Option<End>, Stop> {
+        self.record_quota(held).await;
         let at = Some(request.url.clone());
         let (wait, why, code) = match verdict {
             Verdict::Retry(why) => (Wait::Unknown, why, "PROVIDER_UNAVAILABLE"),
@@ -238,11 +248,29 @@ impl Reading<'_> {
                 return self.finish(held).map(Some);
             }
             Verdict::Readable | Verdict::Unchanged => return self.finish(held).map(Some),
-            Verdict::Unauthenticated(why) => return Ok(Some(End::failed("CREDENTIAL_REJECTED", format!("the provider does not accept the credential: {why}"), at))),
-            Verdict::Denied(why) => return Ok(Some(End::failed("PERMISSION_MISSING", format!("the credential lacks a permission: {why}"), at))),
-            Verdict::Missing(why) => return Ok(Some(End::failed("REPOSITORY_NOT_FOUND", format!("the provider knows no such repository, or the credential may not see it: {why}"), at))),
-            Verdict::Moved(to) => return Ok(Some(End::failed("REPOSITORY_MOVED", format!("the repository moved to another address ({}): change the source", origin(&to)), at))),
-            Verdict::Rejected(why) => return Ok(Some(End::failed("REQUEST_REJECTED", format!("the provider refused the request: {why}"), at))),
+            Verdict::Unauthenticated(why) => {
+                return Ok(Some(End::failed("CREDENTIAL_REJECTED", format!("the provider does not accept the credential: {why}"), at)));
+            }
+            Verdict::Denied(why) => {
+                return Ok(Some(End::failed("PERMISSION_MISSING", format!("the credential lacks a permission: {why}"), at)));
+            }
+            Verdict::Missing(why) => {
+                return Ok(Some(End::failed(
+                    "REPOSITORY_NOT_FOUND",
+                    format!("the provider knows no such repository, or the credential may not see it: {why}"),
+                    at,
+                )));
+            }
+            Verdict::Moved(to) => {
+                return Ok(Some(End::failed(
+                    "REPOSITORY_MOVED",
+                    format!("the repository moved to another address ({}): change the source", origin(&to)),
+                    at,
+                )));
+            }
+            Verdict::Rejected(why) => {
+                return Ok(Some(End::failed("REQUEST_REJECTED", format!("the provider refused the request: {why}"), at)));
+            }
         };
         held.run.tries += 1;
         let tries = held.run.tries;

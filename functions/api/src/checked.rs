@@ -31,7 +31,8 @@ impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for Checked<
         let body = if bytes.iter().all(u8::is_ascii_whitespace) {
             Value::Object(Map::new())
         } else {
-            let is_json = |kind: &str| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json" || kind.trim().ends_with("+json"));
+            let is_json =
+                |kind: &str| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json" || kind.trim().ends_with("+json"));
             if !content_type.as_deref().is_some_and(is_json) {
                 return Err(Problem::unsupported_media_type());
             }

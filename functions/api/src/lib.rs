@@ -44,7 +44,7 @@ pub fn router(plane: Arc<Plane>) -> Router {
 /// What the streaming function answers: live events, which a gateway would hold
 /// back, and nothing else.
 pub fn live_router(plane: Arc<Plane>) -> Router {
-    let (routes, _) = surfaces::runs::live_routes().merge(surfaces::system::routes()).split_for_parts();
+    let (routes, _) = surfaces::runs::live_routes().split_for_parts();
     dressed(Api::new(plane), routes)
 }
 

@@ -65,11 +65,21 @@ fn page(description: &Value) -> String {
     for (path, operations) in description["paths"].as_object().into_iter().flatten() {
         for (method, operation) in operations.as_object().into_iter().flatten() {
             let summary = operation["summary"].as_str().or(operation["description"].as_str()).unwrap_or_default();
-            let answers: Vec<&str> =
-                operation["responses"].as_object().into_iter().flatten().map(|(code, _)| code.as_str()).filter(|code| *code != "default").collect();
+            let answers: Vec<&str> = operation["responses"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(code, _)| code.as_str())
+                .filter(|code| *code != "default")
+                .collect();
             let fields = fields(description, &operation["requestBody"]["content"]["application/json"]["schema"]);
-            let parameters: Vec<&str> =
-                operation["parameters"].as_array().into_iter().flatten().filter(|one| one["in"] == "query").filter_map(|one| one["name"].as_str()).collect();
+            let parameters: Vec<&str> = operation["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|one| one["in"] == "query")
+                .filter_map(|one| one["name"].as_str())
+                .collect();
             let mut takes = String::new();
             if !parameters.is_empty() {
                 takes.push_str(&format!("<p>query: <code>{}</code></p>", escape(&parameters.join(", "))));

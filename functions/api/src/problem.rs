@@ -27,8 +27,22 @@ const fn kind(slug: &'static str, code: &'static str, status: u16, title: &'stat
 
 /// Every problem there is.
 pub const PROBLEMS: &[Kind] = &[
-    VALIDATION, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, METHOD, IN_PROGRESS, CONFIRMATION, CONFLICT, NO_SOURCE, TOO_LARGE, MEDIA_TYPE,
-    IDEMPOTENCY, COOLDOWN, RATE_LIMIT, UNAVAILABLE, INTERNAL,
+    VALIDATION,
+    UNAUTHENTICATED,
+    FORBIDDEN,
+    NOT_FOUND,
+    METHOD,
+    IN_PROGRESS,
+    CONFIRMATION,
+    CONFLICT,
+    NO_SOURCE,
+    TOO_LARGE,
+    MEDIA_TYPE,
+    IDEMPOTENCY,
+    COOLDOWN,
+    RATE_LIMIT,
+    UNAVAILABLE,
+    INTERNAL,
 ];
 
 const VALIDATION: Kind = kind("validation-failed", "VALIDATION_FAILED", 400, "The request is not valid");
@@ -134,7 +148,8 @@ impl Problem {
             Error::IdempotencyMismatch => Self::new(&IDEMPOTENCY, error.to_string()),
             Error::Refused(refusal) => Self::refusal(refusal, now),
             Error::Fault(Fault::Unavailable { .. }) => {
-                let mut problem = Self::new(&UNAVAILABLE, "a part of the service does not answer; nothing was lost, try again").retry_after(5);
+                let mut problem =
+                    Self::new(&UNAVAILABLE, "a part of the service does not answer; nothing was lost, try again").retry_after(5);
                 problem.fault = Some(error.to_string());
                 problem
             }
@@ -148,9 +163,7 @@ impl Problem {
 
     fn refusal(refusal: &Refusal, now: Moment) -> Self {
         match refusal {
-            Refusal::InProgress { run, .. } => {
-                Self::new(&IN_PROGRESS, "a sync is already running").with("run_id", run.to_string())
-            }
+            Refusal::InProgress { run, .. } => Self::new(&IN_PROGRESS, "a sync is already running").with("run_id", run.to_string()),
             Refusal::Cooling { until, since } => {
                 let left = until.since(now);
                 Self::new(&COOLDOWN, format!("this source was synced by hand; it may be again in {}", show_duration(left)))

@@ -83,7 +83,8 @@ pub async fn handle(plane: &Plane, event: Value) -> Result<Value, Fault> {
         }
     };
     tracing::info!(decision = "ops", command = ?command);
-    match perform(plane, command).await {
+    // Boxed: what a command can lead to is deep.
+    match Box::pin(perform(plane, command)).await {
         Ok(answer) => Ok(answer),
         Err(Error::Fault(fault)) => Err(fault),
         Err(error) => Ok(json!({"error": described(&error)})),

@@ -162,10 +162,7 @@ impl Setting {
 }
 
 pub(crate) fn router(state: &Arc<State>) -> Router {
-    Router::new()
-        .route("/journal", get(journal))
-        .route("/{command}", post(command))
-        .with_state(Arc::clone(state))
+    Router::new().route("/journal", get(journal)).route("/{command}", post(command)).with_state(Arc::clone(state))
 }
 
 #[derive(Deserialize)]
@@ -179,22 +176,10 @@ fn everything() -> String {
 }
 
 async fn journal(Shared(state): Shared<Arc<State>>, Query(of): Query<Of>) -> Json<Vec<Entry>> {
-    Json(
-        state
-            .world()
-            .journal
-            .entries()
-            .filter(|entry| entry.is_to(&of.to))
-            .cloned()
-            .collect(),
-    )
+    Json(state.world().journal.entries().filter(|entry| entry.is_to(&of.to)).cloned().collect())
 }
 
-async fn command(
-    Shared(state): Shared<Arc<State>>,
-    Path(name): Path<String>,
-    body: Bytes,
-) -> Response {
+async fn command(Shared(state): Shared<Arc<State>>, Path(name): Path<String>, body: Bytes) -> Response {
     let read = || {
         let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
         let mut fields: serde_json::Map<String, Value> = serde_json::from_slice(body)?;
@@ -203,61 +188,32 @@ async fn command(
     };
     match read() {
         Ok(command) => Json(obey(&state, command)).into_response(),
-        Err(error) => (
-            StatusCode::BAD_REQUEST,
-            Json(json!({ "error": error.to_string() })),
-        )
-            .into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, Json(json!({ "error": error.to_string() }))).into_response(),
     }
 }
 
 fn obey(state: &Arc<State>, command: Command) -> Value {
     let repository = |name: &str| {
         let now = state.now();
-        Repository {
-            id: state.world().record(name, now).id,
-            state: Arc::clone(state),
-        }
+        Repository { id: state.world().record(name, now).id, state: Arc::clone(state) }
     };
     match command {
-        Command::Seed {
-            repository: name,
-            seed,
-        } => repository(&name).seed(&seed),
-        Command::AddIssue {
-            repository: name,
-            change,
-        } => {
+        Command::Seed { repository: name, seed } => repository(&name).seed(&seed),
+        Command::AddIssue { repository: name, change } => {
             return json!({ "number": repository(&name).add_issue(|issue| change.apply(issue)) });
         }
-        Command::EditIssue {
-            repository: name,
-            number,
-            change,
-        } => {
+        Command::EditIssue { repository: name, number, change } => {
             return json!({ "found": repository(&name).edit_issue(number, |issue| change.apply(issue)) });
         }
-        Command::CloseIssue {
-            repository: name,
-            number,
-        } => {
+        Command::CloseIssue { repository: name, number } => {
             return json!({ "found": repository(&name).close_issue(number) });
         }
-        Command::DeleteIssue {
-            repository: name,
-            number,
-        } => {
+        Command::DeleteIssue { repository: name, number } => {
             return json!({ "found": repository(&name).delete_issue(number) });
         }
-        Command::Rename {
-            repository: name,
-            to,
-        } => repository(&name).rename(&to),
+        Command::Rename { repository: name, to } => repository(&name).rename(&to),
         Command::Remove { repository: name } => repository(&name).remove(),
-        Command::Repository {
-            repository: name,
-            setting,
-        } => {
+        Command::Repository { repository: name, setting } => {
             let repository = repository(&name);
             setting.apply(&repository);
             return json!({ "id": repository.id() });

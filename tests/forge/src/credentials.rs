@@ -13,10 +13,7 @@ pub(crate) enum Caller {
 impl Caller {
     /// Who a token stands for, accepted or not.
     pub(crate) fn of(token: Option<&str>, credentials: &Credentials) -> Self {
-        token.map_or(Self::Anonymous, |token| Self::User {
-            token: token.to_owned(),
-            login: credentials.login(token),
-        })
+        token.map_or(Self::Anonymous, |token| Self::User { token: token.to_owned(), login: credentials.login(token) })
     }
 
     pub(crate) fn login(&self) -> Option<&str> {
@@ -53,28 +50,20 @@ impl Credentials {
 
     /// `None` when the token is not accepted.
     pub(crate) fn identify(&self, token: Option<&str>) -> Option<Caller> {
-        let refused = token.is_some_and(|token| {
-            self.revoked.contains(token)
-                || (!self.registered.is_empty() && !self.registered.contains_key(token))
-        });
+        let refused = token
+            .is_some_and(|token| self.revoked.contains(token) || (!self.registered.is_empty() && !self.registered.contains_key(token)));
         (!refused).then(|| Caller::of(token, self))
     }
 
     /// The login behind a token; an unregistered token is a user of its own.
     pub(crate) fn login(&self, token: &str) -> String {
-        self.registered
-            .get(token)
-            .cloned()
-            .unwrap_or_else(|| format!("user-{}", short_hash(token)))
+        self.registered.get(token).cloned().unwrap_or_else(|| format!("user-{}", short_hash(token)))
     }
 }
 
 /// The token within an `Authorization` value, whichever scheme is before it.
 pub(crate) fn token_of(authorization: &str) -> &str {
-    authorization
-        .split_once(' ')
-        .map_or(authorization, |(_, token)| token)
-        .trim()
+    authorization.split_once(' ').map_or(authorization, |(_, token)| token).trim()
 }
 
 /// Eight hexadecimal digits that name a secret without telling it; the same in every process.
@@ -85,9 +74,7 @@ pub(crate) fn short_hash(text: &str) -> String {
 
 /// FNV-1a, because it is short and does not change with the compiler.
 pub(crate) fn fingerprint(bytes: impl IntoIterator<Item = u8>) -> u64 {
-    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -100,13 +87,7 @@ mod tests {
         assert!(credentials.identify(Some("first")).is_some());
         credentials.allow("second", "alice");
         assert_eq!(credentials.identify(Some("first")), None);
-        assert_eq!(
-            credentials
-                .identify(Some("second"))
-                .as_ref()
-                .and_then(Caller::login),
-            Some("alice")
-        );
+        assert_eq!(credentials.identify(Some("second")).as_ref().and_then(Caller::login), Some("alice"));
         assert_eq!(credentials.identify(None), Some(Caller::Anonymous));
         credentials.revoke("second");
         assert_eq!(credentials.identify(Some("second")), None);

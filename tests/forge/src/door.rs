@@ -26,15 +26,8 @@ use crate::{
 };
 
 /// The headers a test may ask the journal about; none of them carries a secret.
-const WRITTEN_DOWN: [&str; 7] = [
-    "accept",
-    "host",
-    "if-modified-since",
-    "if-none-match",
-    "user-agent",
-    "x-github-api-version",
-    "accept-encoding",
-];
+const WRITTEN_DOWN: [&str; 7] =
+    ["accept", "host", "if-modified-since", "if-none-match", "user-agent", "x-github-api-version", "accept-encoding"];
 
 /// Long enough for the first half of a body to leave the machine before the connection is closed.
 const HALF_WAY: Duration = Duration::from_millis(20);
@@ -55,12 +48,8 @@ impl Asked {
     fn new(request: &Request, original: &OriginalUri, at: Timestamp) -> Self {
         let uri = request.uri();
         let headers = request.headers().clone();
-        let host = headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok());
-        let host = host
-            .or_else(|| uri.authority().map(http::uri::Authority::as_str))
-            .unwrap_or("localhost");
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or("localhost");
         // Mounted under a prefix, the forge still has to name itself as the client does.
         let prefix = original.path().strip_suffix(uri.path()).unwrap_or_default();
         Self {
@@ -84,17 +73,11 @@ impl Asked {
 
     /// The last value given, as most servers take it.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
-        self.parameters()
-            .filter(|(key, _)| key == name)
-            .last()
-            .map(|(_, value)| Cow::into_owned(value))
+        self.parameters().filter(|(key, _)| key == name).last().map(|(_, value)| Cow::into_owned(value))
     }
 
     fn entry(&self, named_path: String, fault: Option<&Behaviour>) -> Entry {
-        let written = |name: &&str| {
-            self.header(name)
-                .map(|value| ((*name).to_owned(), value.to_owned()))
-        };
+        let written = |name: &&str| self.header(name).map(|value| ((*name).to_owned(), value.to_owned()));
         Entry {
             sequence: 0,
             at: self.at,
@@ -102,13 +85,8 @@ impl Asked {
             path: self.path.clone(),
             named_path,
             query: self.query.clone(),
-            headers: WRITTEN_DOWN
-                .iter()
-                .filter_map(written)
-                .collect::<BTreeMap<_, _>>(),
-            credential: self
-                .header("authorization")
-                .map(|value| short_hash(token_of(value))),
+            headers: WRITTEN_DOWN.iter().filter_map(written).collect::<BTreeMap<_, _>>(),
+            credential: self.header("authorization").map(|value| short_hash(token_of(value))),
             status: None,
             fault: fault.map(|behaviour| behaviour.kind().to_owned()),
         }
@@ -124,20 +102,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            body: Vec::new(),
-        }
+        Self { status, headers: HeaderMap::new(), body: Vec::new() }
     }
 
     pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).unwrap_or_default();
-        Self {
-            body,
-            ..Self::empty(status)
-        }
-        .with("content-type", "application/json; charset=utf-8")
+        Self { body, ..Self::empty(status) }.with("content-type", "application/json; charset=utf-8")
     }
 
     /// A scripted header may be nonsense; such a one is left out.
@@ -154,10 +124,7 @@ impl Answer {
     }
 
     fn response(self, at: Timestamp, body: Body) -> Response {
-        let dated = self.with(
-            "date",
-            &at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
-        );
+        let dated = self.with("date", &at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
         let mut response = Response::new(body);
         *response.status_mut() = dated.status;
         *response.headers_mut() = dated.headers;
@@ -167,11 +134,7 @@ impl Answer {
 
 pub(crate) fn router(state: &Arc<State>, with_control: bool) -> Router {
     let provider = Router::new().fallback(admit).with_state(Arc::clone(state));
-    if with_control {
-        provider.nest("/_forge", control::router(state))
-    } else {
-        provider
-    }
+    if with_control { provider.nest("/_forge", control::router(state)) } else { provider }
 }
 
 async fn admit(
@@ -223,39 +186,19 @@ fn receive(state: &State, asked: &mut Asked) -> (u64, Plan) {
 
 fn perform(world: &mut World, asked: &Asked, behaviour: Option<Behaviour>) -> Answer {
     match behaviour {
-        Some(Behaviour::Reply {
-            status,
-            headers,
-            body,
-        }) => {
-            let answer = Answer::empty(
-                StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            );
-            let answer = headers
-                .iter()
-                .fold(answer, |answer, (name, value)| answer.with(name, value));
-            Answer {
-                body: body.into_bytes(),
-                ..answer
-            }
+        Some(Behaviour::Reply { status, headers, body }) => {
+            let answer = Answer::empty(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+            let answer = headers.iter().fold(answer, |answer, (name, value)| answer.with(name, value));
+            Answer { body: body.into_bytes(), ..answer }
         }
         Some(Behaviour::Garbage) => {
             let text = "[{\"id\": 1, \"title\": \"cut\u{fffd}<html><body>Unicorn!";
-            Answer {
-                body: text.as_bytes().to_vec(),
-                ..Answer::empty(StatusCode::OK)
-            }
-            .with("content-type", "application/json; charset=utf-8")
+            Answer { body: text.as_bytes().to_vec(), ..Answer::empty(StatusCode::OK) }
+                .with("content-type", "application/json; charset=utf-8")
         }
-        Some(Behaviour::SecondaryLimit {
-            status,
-            retry_after,
-        }) => github::secondary_limit(world, asked, status, retry_after),
+        Some(Behaviour::SecondaryLimit { status, retry_after }) => github::secondary_limit(world, asked, status, retry_after),
         // The next dialect is told by its own prefix (`/api/v4`, `/2.0`) and has its arm here.
-        None
-        | Some(
-            Behaviour::HalfBody | Behaviour::Hang | Behaviour::Delay { .. } | Behaviour::Reset,
-        ) => github::answer(world, asked),
+        None | Some(Behaviour::HalfBody | Behaviour::Hang | Behaviour::Delay { .. } | Behaviour::Reset) => github::answer(world, asked),
     }
 }
 
@@ -265,9 +208,7 @@ fn reset(cut: Option<Cut>, at: Timestamp) -> Response {
         cut.now();
     }
     let broken = futures::stream::once(async { Err::<Vec<u8>, _>(broken_off()) });
-    Answer::empty(StatusCode::OK)
-        .with(header::CONTENT_LENGTH.as_str(), "1")
-        .response(at, Body::from_stream(broken))
+    Answer::empty(StatusCode::OK).with(header::CONTENT_LENGTH.as_str(), "1").response(at, Body::from_stream(broken))
 }
 
 /// A body that ends in an error, upon which the server closes the connection.

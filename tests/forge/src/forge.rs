@@ -79,36 +79,22 @@ impl Forge {
     /// Binds the address and serves in a task of the present runtime.
     pub async fn start(options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind(options.listen).await?;
-        let forge = Self {
-            address: listener.local_addr()?,
-            ..Self::detached(options)
-        };
+        let forge = Self { address: listener.local_addr()?, ..Self::detached(options) };
         let state = Arc::clone(&forge.state);
         let task = serve::serve(listener, forge.router(), async move {
             state.until_stopped().await;
         });
-        *forge
-            .life
-            .task
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(task);
+        *forge.life.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
         Ok(forge)
     }
 
     /// A forge without a socket, to be mounted elsewhere through [`Self::router`]; its address is unspecified.
     pub fn detached(options: Options) -> Self {
         let (stopped, receiver) = watch::channel(false);
-        let world = World::new(
-            options.hourly_limit,
-            options.anonymous_limit,
-            options.html_base,
-        );
+        let world = World::new(options.hourly_limit, options.anonymous_limit, options.html_base);
         Self {
             state: Arc::new(State::new(world, options.now, receiver)),
-            life: Arc::new(Life {
-                stopped,
-                task: Mutex::default(),
-            }),
+            life: Arc::new(Life { stopped, task: Mutex::default() }),
             address: (Ipv4Addr::UNSPECIFIED, 0).into(),
             control: options.control,
         }
@@ -132,12 +118,7 @@ impl Forge {
     /// still be read.
     pub async fn stop(&self) {
         self.life.stopped.send_replace(true);
-        let task = self
-            .life
-            .task
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let task = self.life.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut task) = task
             && tokio::time::timeout(GRACE, &mut task).await.is_err()
         {
@@ -149,10 +130,7 @@ impl Forge {
     pub fn repository(&self, full_name: &str) -> Repository {
         let now = self.state.now();
         let id = self.state.world().record(full_name, now).id;
-        Repository {
-            state: Arc::clone(&self.state),
-            id,
-        }
+        Repository { state: Arc::clone(&self.state), id }
     }
 
     /// Adds a fault at the end of the queue.
@@ -210,13 +188,7 @@ impl Forge {
     /// The requests to a path, or to all that begin with what is before a `*`. The numbered address of a repository
     /// (`/repositories/{id}/...`) counts as its named one.
     pub fn requests_to(&self, pattern: &str) -> Vec<Entry> {
-        self.state
-            .world()
-            .journal
-            .entries()
-            .filter(|entry| entry.is_to(pattern))
-            .cloned()
-            .collect()
+        self.state.world().journal.entries().filter(|entry| entry.is_to(pattern)).cloned().collect()
     }
 
     pub fn clear_journal(&self) {
@@ -229,11 +201,7 @@ impl Forge {
         let mut arrivals = self.state.arrivals.subscribe();
         let arrived = || {
             let world = self.state.world();
-            world
-                .journal
-                .entries()
-                .filter(|entry| entry.is_to(pattern))
-                .count()
+            world.journal.entries().filter(|entry| entry.is_to(pattern)).count()
         };
         while arrived() < count {
             // The sender lives in the state, which this handle holds.

@@ -63,17 +63,7 @@ pub(crate) fn answer(world: &mut World, asked: &Asked) -> Answer {
     }
     let (answer, unchanged) = match identified {
         None => (refusals::bad_credentials(), false),
-        Some(_) => unless_unchanged(
-            route(
-                world,
-                &Call {
-                    asked,
-                    caller: &caller,
-                    version,
-                },
-            ),
-            asked,
-        ),
+        Some(_) => unless_unchanged(route(world, &Call { asked, caller: &caller, version }), asked),
     };
     // A 304 costs an anonymous caller a request all the same.
     let costs = !(free || unchanged && caller != Caller::Anonymous);
@@ -83,41 +73,22 @@ pub(crate) fn answer(world: &mut World, asked: &Asked) -> Answer {
 }
 
 /// The refusal of bursts, which leaves the hourly quota nearly as it was and says so in its headers.
-pub(crate) fn secondary_limit(
-    world: &mut World,
-    asked: &Asked,
-    status: u16,
-    retry_after: Option<u64>,
-) -> Answer {
-    let caller = world
-        .credentials
-        .identify(asked.header("authorization").map(token_of))
-        .unwrap_or(Caller::Anonymous);
+pub(crate) fn secondary_limit(world: &mut World, asked: &Asked, status: u16, retry_after: Option<u64>) -> Answer {
+    let caller = world.credentials.identify(asked.header("authorization").map(token_of)).unwrap_or(Caller::Anonymous);
     let quota = world.quota(&caller, asked.at).less_one();
     world.set_quota(&caller, quota);
     let mut answer = refusals::secondary_limit(status);
     if let Some(seconds) = retry_after {
         answer = answer.with("retry-after", &seconds.to_string());
     }
-    dress(
-        answer,
-        asked,
-        Version::of(asked).unwrap_or(Version::March2026),
-        &caller,
-        quota,
-    )
+    dress(answer, asked, Version::of(asked).unwrap_or(Version::March2026), &caller, quota)
 }
 
 /// The name under which a path by repository number is known, for the script and the journal.
 pub(crate) fn named_path(world: &World, path: &str) -> Option<String> {
     let rest = path.strip_prefix("/repositories/")?;
-    let (id, rest) = rest
-        .find('/')
-        .map_or((rest, ""), |place| rest.split_at(place));
-    Some(format!(
-        "/repos/{}{rest}",
-        world.records.get(&id.parse().ok()?)?.full_name()
-    ))
+    let (id, rest) = rest.find('/').map_or((rest, ""), |place| rest.split_at(place));
+    Some(format!("/repos/{}{rest}", world.records.get(&id.parse().ok()?)?.full_name()))
 }
 
 /// A trailing slash gives an empty last part, which no route has, so it is "not found" as in earnest.
@@ -129,19 +100,14 @@ fn route(world: &World, call: &Call<'_>) -> Answer {
     match parts.as_slice() {
         ["rate_limit"] => rate_limit(world, call),
         ["user"] => match call.caller.login() {
-            Some(login) => Answer::json(
-                StatusCode::OK,
-                &shapes::User::of(login, &call.asked.base, &world.html_base),
-            ),
+            Some(login) => Answer::json(StatusCode::OK, &shapes::User::of(login, &call.asked.base, &world.html_base)),
             None => refusals::requires_authentication(),
         },
         ["repositories", id, rest @ ..] => match id.parse() {
             Ok(id) => repository(world, call, Some(Lead::Here(id)), rest),
             Err(_) => refusals::not_found(),
         },
-        ["repos", owner, name, rest @ ..] => {
-            repository(world, call, world.lead(&format!("{owner}/{name}")), rest)
-        }
+        ["repos", owner, name, rest @ ..] => repository(world, call, world.lead(&format!("{owner}/{name}")), rest),
         _ => refusals::not_found(),
     }
 }
@@ -150,11 +116,7 @@ fn repository(world: &World, call: &Call<'_>, lead: Option<Lead>, rest: &[&str])
     let Some(Lead::Here(id) | Lead::Moved(id)) = lead else {
         return refusals::not_found();
     };
-    let Some(record) = world
-        .records
-        .get(&id)
-        .filter(|record| record.is_visible_to(call.caller))
-    else {
+    let Some(record) = world.records.get(&id).filter(|record| record.is_visible_to(call.caller)) else {
         return refusals::not_found();
     };
     if matches!(lead, Some(Lead::Moved(_))) {
@@ -179,58 +141,29 @@ fn rate_limit(world: &World, call: &Call<'_>) -> Answer {
 /// Leaves the body out where the caller has it. Entity tags are compared as weak ones, as proxies make them so.
 fn unless_unchanged(answer: Answer, asked: &Asked) -> (Answer, bool) {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let tag = answer
-        .headers
-        .get(header::ETAG)
-        .and_then(|value| value.to_str().ok())
-        .map(opaque);
+    let tag = answer.headers.get(header::ETAG).and_then(|value| value.to_str().ok()).map(opaque);
     let known = asked.header("if-none-match").unwrap_or_default();
     match tag {
-        Some(tag)
-            if known
-                .split(',')
-                .any(|one| opaque(one) == tag || one.trim() == "*") =>
-        {
-            let unchanged = Answer {
-                headers: answer.headers,
-                ..Answer::empty(StatusCode::NOT_MODIFIED)
-            };
-            (
-                unchanged
-                    .without(header::LINK)
-                    .without(header::CONTENT_TYPE),
-                true,
-            )
+        Some(tag) if known.split(',').any(|one| opaque(one) == tag || one.trim() == "*") => {
+            let unchanged = Answer { headers: answer.headers, ..Answer::empty(StatusCode::NOT_MODIFIED) };
+            (unchanged.without(header::LINK).without(header::CONTENT_TYPE), true)
         }
         _ => (answer, false),
     }
 }
 
 fn dress(answer: Answer, asked: &Asked, version: Version, caller: &Caller, quota: Quota) -> Answer {
-    let shared = if *caller == Caller::Anonymous {
-        "public"
-    } else {
-        "private"
-    };
+    let shared = if *caller == Caller::Anonymous { "public" } else { "private" };
     answer
         .with("server", "github.com")
-        .with(
-            "cache-control",
-            &format!("{shared}, max-age=60, s-maxage=60"),
-        )
-        .with(
-            "vary",
-            "Accept, Authorization, Cookie, X-GitHub-OTP,Accept-Encoding, Accept, X-Requested-With",
-        )
+        .with("cache-control", &format!("{shared}, max-age=60, s-maxage=60"))
+        .with("vary", "Accept, Authorization, Cookie, X-GitHub-OTP,Accept-Encoding, Accept, X-Requested-With")
         .with("x-github-media-type", "github.v3; format=json")
         .with("x-github-api-version-selected", version.name())
         .with("x-github-request-id", &asked.request_id)
         .with("x-ratelimit-limit", &quota.limit.to_string())
         .with("x-ratelimit-remaining", &quota.remaining.to_string())
         .with("x-ratelimit-used", &quota.used().to_string())
-        .with(
-            "x-ratelimit-reset",
-            &quota.resets_at.as_second().to_string(),
-        )
+        .with("x-ratelimit-reset", &quota.resets_at.as_second().to_string())
         .with("x-ratelimit-resource", "core")
 }

@@ -73,10 +73,7 @@ impl Index {
         for issue in issues {
             self.each(issue, Vec::push);
         }
-        self.0
-            .iter_mut()
-            .flatten()
-            .for_each(|rows| rows.sort_unstable());
+        self.0.iter_mut().flatten().for_each(|rows| rows.sort_unstable());
     }
 
     pub(crate) fn rows(&self, which: Which, order: Order) -> &[Row] {
@@ -100,11 +97,7 @@ impl Index {
         if order == Order::Updated {
             return Cow::Borrowed(recent);
         }
-        let mut picked: Vec<Row> = recent
-            .iter()
-            .filter_map(|row| find(row.1))
-            .map(|issue| order.row(issue))
-            .collect();
+        let mut picked: Vec<Row> = recent.iter().filter_map(|row| find(row.1)).map(|issue| order.row(issue)).collect();
         picked.sort_unstable();
         Cow::Owned(picked)
     }
@@ -112,10 +105,7 @@ impl Index {
     fn each(&mut self, issue: &Issue, mut change: impl FnMut(&mut Vec<Row>, Row)) {
         for which in Which::ALL.into_iter().filter(|which| which.takes(issue)) {
             for order in Order::ALL {
-                change(
-                    &mut self.0[which as usize][order as usize],
-                    order.row(issue),
-                );
+                change(&mut self.0[which as usize][order as usize], order.row(issue));
             }
         }
     }

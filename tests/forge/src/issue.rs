@@ -57,8 +57,7 @@ impl Issue {
             IssueState::Closed => {
                 self.closed_at.get_or_insert(self.updated_at);
                 if !self.pull_request {
-                    self.state_reason
-                        .get_or_insert_with(|| "completed".to_owned());
+                    self.state_reason.get_or_insert_with(|| "completed".to_owned());
                 }
             }
         }

@@ -56,18 +56,13 @@ impl Journal {
         if self.entries.len() == CAPACITY {
             self.entries.pop_front();
         }
-        self.entries.push_back(Entry {
-            sequence: self.last,
-            ..entry
-        });
+        self.entries.push_back(Entry { sequence: self.last, ..entry });
         self.last
     }
 
     /// Adds the status; an entry that was cleared meanwhile stays cleared.
     pub(crate) fn close(&mut self, sequence: u64, status: u16) {
-        let place = self
-            .entries
-            .binary_search_by_key(&sequence, |entry| entry.sequence);
+        let place = self.entries.binary_search_by_key(&sequence, |entry| entry.sequence);
         if let Some(entry) = place.ok().and_then(|place| self.entries.get_mut(place)) {
             entry.status = Some(status);
         }

@@ -7,10 +7,7 @@ use pullcord_forge::{Forge, Options};
 #[tokio::main]
 async fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let listen: SocketAddr = match (
-        arguments.next().as_deref(),
-        arguments.next().map(|address| address.parse()),
-    ) {
+    let listen: SocketAddr = match (arguments.next().as_deref(), arguments.next().map(|address| address.parse())) {
         (None, _) => ([127, 0, 0, 1], 0).into(),
         (Some("--listen"), Some(Ok(address))) => address,
         _ => {
@@ -18,11 +15,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let options = Options {
-        listen,
-        control: true,
-        ..Options::new(Arc::new(jiff::Timestamp::now))
-    };
+    let options = Options { listen, control: true, ..Options::new(Arc::new(jiff::Timestamp::now)) };
     let forge = match Forge::start(options).await {
         Ok(forge) => forge,
         Err(error) => {

@@ -32,36 +32,18 @@ pub(crate) fn window(ascending: &[Row], descending: bool, place: Place, size: u6
     let below = |row: Row| ascending.partition_point(|candidate| *candidate < row);
     let (start, end) = match (place, descending) {
         (Place::Page(page), _) => {
-            let skipped = usize::try_from(page.max(1) - 1)
-                .unwrap_or(usize::MAX)
-                .saturating_mul(size)
-                .min(total);
+            let skipped = usize::try_from(page.max(1) - 1).unwrap_or(usize::MAX).saturating_mul(size).min(total);
             (skipped, skipped.saturating_add(size))
         }
         (Place::After(row), false) => (upto(row), upto(row).saturating_add(size)),
-        (Place::After(row), true) => (
-            total - below(row),
-            (total - below(row)).saturating_add(size),
-        ),
+        (Place::After(row), true) => (total - below(row), (total - below(row)).saturating_add(size)),
         (Place::Before(row), false) => (below(row).saturating_sub(size), below(row)),
         (Place::Before(row), true) => ((total - upto(row)).saturating_sub(size), total - upto(row)),
     };
     let end = end.min(total);
-    let rows = if descending {
-        ascending[total - end..total - start]
-            .iter()
-            .rev()
-            .copied()
-            .collect()
-    } else {
-        ascending[start..end].to_vec()
-    };
-    Window {
-        rows,
-        has_previous: start > 0,
-        has_next: end < total,
-        total: total as u64,
-    }
+    let rows =
+        if descending { ascending[total - end..total - start].iter().rev().copied().collect() } else { ascending[start..end].to_vec() };
+    Window { rows, has_previous: start > 0, has_next: end < total, total: total as u64 }
 }
 
 /// What GitHub's own cursors decode to: a marker, then the key and the identity as a MessagePack pair of 64-bit numbers.
@@ -96,11 +78,7 @@ mod tests {
 
     fn numbers(descending: bool, place: Place) -> (Vec<u64>, bool, bool) {
         let window = window(&ROWS, descending, place, 3);
-        (
-            window.rows.iter().map(|row| row.1).collect(),
-            window.has_previous,
-            window.has_next,
-        )
+        (window.rows.iter().map(|row| row.1).collect(), window.has_previous, window.has_next)
     }
 
     #[test]
@@ -120,11 +98,7 @@ mod tests {
             (false, Place::After((3, 0)), vec![5, 6, 7], true, false),
         ];
         for (descending, place, expected, previous, next) in table {
-            assert_eq!(
-                numbers(descending, place),
-                (expected, previous, next),
-                "{descending} {place:?}"
-            );
+            assert_eq!(numbers(descending, place), (expected, previous, next), "{descending} {place:?}");
         }
     }
 

@@ -16,29 +16,18 @@ pub struct Quota {
 impl Quota {
     /// A window that begins now with nothing used.
     pub fn full(limit: u64, now: Timestamp) -> Self {
-        Self {
-            limit,
-            remaining: limit,
-            resets_at: now.saturating_add(WINDOW).unwrap_or(Timestamp::MAX),
-        }
+        Self { limit, remaining: limit, resets_at: now.saturating_add(WINDOW).unwrap_or(Timestamp::MAX) }
     }
 
     /// The same quota looked at now: a window that has run out is followed by a full one.
     #[must_use]
     pub fn at(self, now: Timestamp) -> Self {
-        if now < self.resets_at {
-            self
-        } else {
-            Self::full(self.limit, now)
-        }
+        if now < self.resets_at { self } else { Self::full(self.limit, now) }
     }
 
     #[must_use]
     pub fn less_one(self) -> Self {
-        Self {
-            remaining: self.remaining.saturating_sub(1),
-            ..self
-        }
+        Self { remaining: self.remaining.saturating_sub(1), ..self }
     }
 
     pub fn used(&self) -> u64 {

@@ -67,18 +67,12 @@ impl Record {
     pub(crate) fn is_visible_to(&self, caller: &Caller) -> bool {
         !self.private
             || caller.login().is_some_and(|login| {
-                self.readers.is_empty()
-                    || self.readers.contains(login)
-                    || caller
-                        .token()
-                        .is_some_and(|token| self.readers.contains(token))
+                self.readers.is_empty() || self.readers.contains(login) || caller.token().is_some_and(|token| self.readers.contains(token))
             })
     }
 
     pub(crate) fn issue(&self, number: u64) -> Option<&Issue> {
-        self.issues
-            .get(usize::try_from(number.checked_sub(1)?).ok()?)?
-            .as_ref()
+        self.issues.get(usize::try_from(number.checked_sub(1)?).ok()?)?.as_ref()
     }
 
     pub(crate) fn issues(&self) -> impl Iterator<Item = &Issue> {
@@ -94,12 +88,7 @@ impl Record {
         self.issues.len() as u64 + 1
     }
 
-    pub(crate) fn add(
-        &mut self,
-        fill: impl FnOnce(&mut Issue),
-        now: Timestamp,
-        revision: u64,
-    ) -> u64 {
+    pub(crate) fn add(&mut self, fill: impl FnOnce(&mut Issue), now: Timestamp, revision: u64) -> u64 {
         let number = self.next_number();
         let mut issue = Issue::blank(number, now);
         fill(&mut issue);
@@ -118,13 +107,7 @@ impl Record {
     }
 
     /// `updated_at` is the clock's before the closure sees the issue, so that a closure may set another.
-    pub(crate) fn edit(
-        &mut self,
-        number: u64,
-        change: impl FnOnce(&mut Issue),
-        now: Timestamp,
-        revision: u64,
-    ) -> bool {
+    pub(crate) fn edit(&mut self, number: u64, change: impl FnOnce(&mut Issue), now: Timestamp, revision: u64) -> bool {
         let Some(mut issue) = self.take(number) else {
             return false;
         };
@@ -139,12 +122,7 @@ impl Record {
     }
 
     pub(crate) fn close(&mut self, number: u64, now: Timestamp, revision: u64) -> bool {
-        self.edit(
-            number,
-            |issue| issue.state = IssueState::Closed,
-            now,
-            revision,
-        )
+        self.edit(number, |issue| issue.state = IssueState::Closed, now, revision)
     }
 
     pub(crate) fn delete(&mut self, number: u64) -> bool {

@@ -41,26 +41,22 @@ impl Repository {
     /// Adds an issue made now and gives its number. The closure may set everything but the number; it must not call
     /// the forge, whose lock is held.
     pub fn add_issue(&self, fill: impl FnOnce(&mut Issue)) -> u64 {
-        self.write(|record, now, revision| record.add(fill, now, revision))
-            .unwrap_or_default()
+        self.write(|record, now, revision| record.add(fill, now, revision)).unwrap_or_default()
     }
 
     /// Changes an issue and sets `updated_at` from the clock, unless the closure sets it. `false` where there is none.
     /// The closure must not call the forge, whose lock is held.
     pub fn edit_issue(&self, number: u64, change: impl FnOnce(&mut Issue)) -> bool {
-        self.write(|record, now, revision| record.edit(number, change, now, revision))
-            .unwrap_or_default()
+        self.write(|record, now, revision| record.edit(number, change, now, revision)).unwrap_or_default()
     }
 
     pub fn close_issue(&self, number: u64) -> bool {
-        self.write(|record, now, revision| record.close(number, now, revision))
-            .unwrap_or_default()
+        self.write(|record, now, revision| record.close(number, now, revision)).unwrap_or_default()
     }
 
     /// From now on the issue is in no list, and its number answers 410.
     pub fn delete_issue(&self, number: u64) -> bool {
-        self.write(|record, _, _| record.delete(number))
-            .unwrap_or_default()
+        self.write(|record, _, _| record.delete(number)).unwrap_or_default()
     }
 
     pub fn issue(&self, number: u64) -> Option<Issue> {
@@ -69,8 +65,7 @@ impl Repository {
 
     /// All that are not deleted, pull requests too, by number.
     pub fn issues(&self) -> Vec<Issue> {
-        self.read(|record| record.issues().cloned().collect())
-            .unwrap_or_default()
+        self.read(|record| record.issues().cloned().collect()).unwrap_or_default()
     }
 
     /// The old name answers 301 from now on.

@@ -37,22 +37,12 @@ pub enum Behaviour {
 impl Behaviour {
     /// An answer with this status and a short JSON message.
     pub fn status(status: u16) -> Self {
-        Self::json(
-            status,
-            &serde_json::json!({ "message": "Scripted by the forge" }),
-        )
+        Self::json(status, &serde_json::json!({ "message": "Scripted by the forge" }))
     }
 
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
-        let headers = BTreeMap::from([(
-            "content-type".to_owned(),
-            "application/json; charset=utf-8".to_owned(),
-        )]);
-        Self::Reply {
-            status,
-            headers,
-            body: body.to_string(),
-        }
+        let headers = BTreeMap::from([("content-type".to_owned(), "application/json; charset=utf-8".to_owned())]);
+        Self::Reply { status, headers, body: body.to_string() }
     }
 
     /// Its name in JSON.
@@ -69,9 +59,7 @@ impl Behaviour {
     }
 
     pub fn delay(duration: Duration) -> Self {
-        Self::Delay {
-            milliseconds: duration.as_millis() as u64,
-        }
+        Self::Delay { milliseconds: duration.as_millis() as u64 }
     }
 }
 
@@ -94,10 +82,7 @@ fn one() -> u64 {
     1
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "it is the default of an optional field"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "it is the default of an optional field")]
 fn once() -> Option<u64> {
     Some(1)
 }
@@ -105,44 +90,28 @@ fn once() -> Option<u64> {
 impl Fault {
     /// Strikes the next request to these paths, once.
     pub fn on(paths: impl Into<String>, behaviour: Behaviour) -> Self {
-        Self {
-            on: paths.into(),
-            nth: 1,
-            times: Some(1),
-            behaviour,
-        }
+        Self { on: paths.into(), nth: 1, times: Some(1), behaviour }
     }
 
     #[must_use]
     pub fn nth(self, nth: u64) -> Self {
-        Self {
-            nth: nth.max(1),
-            ..self
-        }
+        Self { nth: nth.max(1), ..self }
     }
 
     #[must_use]
     pub fn times(self, times: u64) -> Self {
-        Self {
-            times: Some(times),
-            ..self
-        }
+        Self { times: Some(times), ..self }
     }
 
     #[must_use]
     pub fn forever(self) -> Self {
-        Self {
-            times: None,
-            ..self
-        }
+        Self { times: None, ..self }
     }
 }
 
 /// Whether a pattern as in [`Fault::on`] means this path.
 pub(crate) fn matches(pattern: &str, path: &str) -> bool {
-    pattern
-        .strip_suffix('*')
-        .map_or(pattern == path, |beginning| path.starts_with(beginning))
+    pattern.strip_suffix('*').map_or(pattern == path, |beginning| path.starts_with(beginning))
 }
 
 /// What the script has in store for one request.
@@ -168,12 +137,7 @@ impl Script {
 
     /// The faults that were promised a certain number of requests and have not had them.
     pub(crate) fn left(&self) -> Vec<Fault> {
-        self.queue
-            .iter()
-            .map(|(fault, _)| fault)
-            .filter(|fault| fault.times.is_some())
-            .cloned()
-            .collect()
+        self.queue.iter().map(|(fault, _)| fault).filter(|fault| fault.times.is_some()).cloned().collect()
     }
 
     /// Goes through the queue in order. The first fault that strikes keeps the request from those behind it, which
@@ -195,11 +159,7 @@ impl Script {
                 break;
             }
         }
-        self.queue.retain(|(fault, seen)| {
-            fault
-                .times
-                .is_none_or(|times| *seen < (fault.nth - 1).saturating_add(times))
-        });
+        self.queue.retain(|(fault, seen)| fault.times.is_none_or(|times| *seen < (fault.nth - 1).saturating_add(times)));
         plan
     }
 }
@@ -223,10 +183,7 @@ mod tests {
         script.push(Fault::on("/a", Behaviour::status(503)).times(2));
         script.push(Fault::on("/a", Behaviour::status(500)));
         script.push(Fault::on("/b", Behaviour::status(404)));
-        assert_eq!(
-            statuses(&mut script, 4),
-            [Some(503), Some(503), Some(500), None]
-        );
+        assert_eq!(statuses(&mut script, 4), [Some(503), Some(503), Some(500), None]);
         assert_eq!(script.left().len(), 1);
     }
 
@@ -247,13 +204,7 @@ mod tests {
         script.push(Fault::on("/a", Behaviour::delay(Duration::from_millis(7))));
         script.push(Fault::on("/a", Behaviour::Garbage));
         let plan = script.take(&["/a"]);
-        assert_eq!(
-            plan,
-            Plan {
-                delay: Duration::from_millis(12),
-                behaviour: Some(Behaviour::Garbage)
-            }
-        );
+        assert_eq!(plan, Plan { delay: Duration::from_millis(12), behaviour: Some(Behaviour::Garbage) });
         assert_eq!(script.take(&["/a"]), Plan::default());
     }
 

@@ -37,50 +37,28 @@ fn days() -> i64 {
 impl Seed {
     /// A quarter closed, no pull requests, made over the last eight months.
     pub fn of(count: u64) -> Self {
-        Self {
-            count,
-            closed_percent: closed_percent(),
-            pull_request_percent: 0,
-            days: days(),
-        }
+        Self { count, closed_percent: closed_percent(), pull_request_percent: 0, days: days() }
     }
 
     pub(crate) fn issues(&self, record: &Record, now: Timestamp, revision: u64) -> Vec<Issue> {
         let salt = fingerprint(record.full_name().bytes());
-        let oldest = now
-            .saturating_sub(SignedDuration::from_hours(self.days * 24))
-            .unwrap_or(now);
+        let oldest = now.saturating_sub(SignedDuration::from_hours(self.days * 24)).unwrap_or(now);
         let first = record.next_number();
-        let previous = first
-            .checked_sub(1)
-            .and_then(|number| record.issue(number))
-            .map(|issue| issue.created_at);
-        let from = previous
-            .map_or(oldest, |previous| previous.max(oldest))
-            .min(now)
-            .as_second();
+        let previous = first.checked_sub(1).and_then(|number| record.issue(number)).map(|issue| issue.created_at);
+        let from = previous.map_or(oldest, |previous| previous.max(oldest)).min(now).as_second();
         let span = (now.as_second() - from) as u64;
         (0..self.count)
             .map(|place| {
                 let chance = scatter(salt ^ (first + place));
                 let step = span / self.count;
-                let made =
-                    from + (span * place / self.count) as i64 + (chance % step.max(1)) as i64;
+                let made = from + (span * place / self.count) as i64 + (chance % step.max(1)) as i64;
                 let made = Timestamp::from_second(made).unwrap_or(now);
                 self.issue(first + place, salt, chance, made, now, revision)
             })
             .collect()
     }
 
-    fn issue(
-        &self,
-        number: u64,
-        salt: u64,
-        chance: u64,
-        made: Timestamp,
-        now: Timestamp,
-        revision: u64,
-    ) -> Issue {
+    fn issue(&self, number: u64, salt: u64, chance: u64, made: Timestamp, now: Timestamp, revision: u64) -> Issue {
         let text = words::compose(number, salt);
         // Steps that share no divisor with a hundred visit each place of it once, so the shares come out exact.
         let closed = (number * 37 + 11) % 100 < self.closed_percent;
@@ -90,17 +68,9 @@ impl Seed {
         let age = (now.as_second() - made.as_second()) as u64;
         let touched = made.as_second() + (age * (late * late * late / 1_000_000) / 1_000) as i64;
         let mut issue = Issue {
-            title: if pull_request && text.labels.iter().any(|label| label == "bug") {
-                format!("Fix: {}", text.title)
-            } else {
-                text.title
-            },
+            title: if pull_request && text.labels.iter().any(|label| label == "bug") { format!("Fix: {}", text.title) } else { text.title },
             body: Some(text.body),
-            state: if closed {
-                IssueState::Closed
-            } else {
-                IssueState::Open
-            },
+            state: if closed { IssueState::Closed } else { IssueState::Open },
             labels: text.labels,
             assignees: words::people(chance >> 10, (chance >> 20) % 3),
             author: words::person(chance >> 30).to_owned(),
@@ -136,11 +106,7 @@ mod tests {
         let now = Timestamp::constant(1_795_000_000, 0);
         let record = Record::new(1, "acme/web", now);
         let issues = seed.issues(&record, now, 1);
-        assert!(
-            issues
-                .iter()
-                .all(|issue| issue.created_at <= issue.updated_at && issue.updated_at <= now)
-        );
+        assert!(issues.iter().all(|issue| issue.created_at <= issue.updated_at && issue.updated_at <= now));
         assert!(issues.is_sorted_by_key(|issue| issue.created_at));
         issues
     }
@@ -152,22 +118,9 @@ mod tests {
 
     #[test]
     fn shares_are_exact_in_each_hundred() {
-        let issues = made(Seed {
-            pull_request_percent: 20,
-            closed_percent: 30,
-            ..Seed::of(1_000)
-        });
-        assert_eq!(
-            issues.iter().filter(|issue| issue.pull_request).count(),
-            200
-        );
-        assert_eq!(
-            issues
-                .iter()
-                .filter(|issue| issue.state == IssueState::Closed)
-                .count(),
-            300
-        );
+        let issues = made(Seed { pull_request_percent: 20, closed_percent: 30, ..Seed::of(1_000) });
+        assert_eq!(issues.iter().filter(|issue| issue.pull_request).count(), 200);
+        assert_eq!(issues.iter().filter(|issue| issue.state == IssueState::Closed).count(), 300);
     }
 
     #[test]

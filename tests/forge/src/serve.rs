@@ -40,17 +40,11 @@ impl Connected<IncomingStream<'_, Door>> for Cut {
 }
 
 /// Serves until `stopped` resolves; the requests that hang are let go by the same signal.
-pub(crate) fn serve(
-    listener: TcpListener,
-    router: Router,
-    stopped: impl Future<Output = ()> + Send + 'static,
-) -> JoinHandle<()> {
+pub(crate) fn serve(listener: TcpListener, router: Router, stopped: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     let service = router.into_make_service_with_connect_info::<Cut>();
     tokio::spawn(async move {
         // Its result is never an error: the listener swallows those of single connections.
-        let _ = axum::serve(Door(listener), service)
-            .with_graceful_shutdown(stopped)
-            .await;
+        let _ = axum::serve(Door(listener), service).with_graceful_shutdown(stopped).await;
     })
 }
 
@@ -65,13 +59,7 @@ impl Listener for Door {
             match self.0.accept().await {
                 Ok((stream, address)) => {
                     let _ = stream.set_nodelay(true);
-                    return (
-                        Wire {
-                            stream,
-                            cut: Cut(Arc::default()),
-                        },
-                        address,
-                    );
+                    return (Wire { stream, cut: Cut(Arc::default()) }, address);
                 }
                 // Most likely no file handle is free; another moment may bring one.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -92,11 +80,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     fn check(&self) -> io::Result<()> {
-        if self.is_cut() {
-            Err(io::ErrorKind::ConnectionReset.into())
-        } else {
-            Ok(())
-        }
+        if self.is_cut() { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 
     fn is_cut(&self) -> bool {
@@ -113,22 +97,14 @@ impl Drop for Wire {
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
@@ -143,11 +119,7 @@ impl AsyncWrite for Wire {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }

@@ -33,13 +33,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(world: World, now: Clock, stopped: watch::Receiver<bool>) -> Self {
         let (arrivals, releases) = (watch::Sender::new(0), watch::Sender::new(0));
-        Self {
-            world: Mutex::new(world),
-            now,
-            arrivals,
-            releases,
-            stopped,
-        }
+        Self { world: Mutex::new(world), now, arrivals, releases, stopped }
     }
 
     /// A test that panicked in an edit must not make every later request panic as well.
@@ -104,34 +98,24 @@ impl World {
     pub(crate) fn lead(&self, full_name: &str) -> Option<Lead> {
         let name = full_name.to_lowercase();
         let moved = || self.moved.get(&name).map(|id| Lead::Moved(*id));
-        self.names
-            .get(&name)
-            .map(|id| Lead::Here(*id))
-            .or_else(moved)
+        self.names.get(&name).map(|id| Lead::Here(*id)).or_else(moved)
     }
 
     /// Finds the repository, by an old name too, or makes it.
     pub(crate) fn record(&mut self, full_name: &str, now: Timestamp) -> &mut Record {
         let id = match self.lead(full_name) {
             Some(Lead::Here(id) | Lead::Moved(id)) => id,
-            None => self
-                .records
-                .last_key_value()
-                .map_or(FIRST_ID, |(last, _)| last + ID_STEP),
+            None => self.records.last_key_value().map_or(FIRST_ID, |(last, _)| last + ID_STEP),
         };
         self.names.entry(full_name.to_lowercase()).or_insert(id);
-        self.records
-            .entry(id)
-            .or_insert_with(|| Record::new(id, full_name, now))
+        self.records.entry(id).or_insert_with(|| Record::new(id, full_name, now))
     }
 
     pub(crate) fn rename(&mut self, id: u64, full_name: &str) {
         let Some(record) = self.records.get_mut(&id) else {
             return;
         };
-        let (owner, name) = full_name
-            .split_once('/')
-            .unwrap_or((&record.owner, full_name));
+        let (owner, name) = full_name.split_once('/').unwrap_or((&record.owner, full_name));
         let old = record.full_name().to_lowercase();
         (record.owner, record.name) = (owner.to_owned(), name.to_owned());
         let new = record.full_name().to_lowercase();
@@ -154,11 +138,7 @@ impl World {
     }
 
     pub(crate) fn quota(&self, caller: &Caller, now: Timestamp) -> Quota {
-        let limit = if *caller == Caller::Anonymous {
-            self.anonymous_limit
-        } else {
-            self.hourly_limit
-        };
+        let limit = if *caller == Caller::Anonymous { self.anonymous_limit } else { self.hourly_limit };
         let kept = self.quotas.get(&caller.login().map(str::to_owned));
         kept.map_or_else(|| Quota::full(limit, now), |quota| quota.at(now))
     }

@@ -22,9 +22,7 @@ fn bug(place: u64, salt: u64) -> Text {
     let [part, symptom, moment] = choose(place, salt, [PARTS, SYMPTOMS, MOMENTS]);
     Text {
         title: capital(&format!("{part} {symptom} {moment}")),
-        body: format!(
-            "**What happens**\n\nThe {part} {symptom} {moment}.\n\n**What should happen**\n\nIt does not, or it says why."
-        ),
+        body: format!("**What happens**\n\nThe {part} {symptom} {moment}.\n\n**What should happen**\n\nIt does not, or it says why."),
         labels: labels("bug", place, part),
     }
 }
@@ -33,9 +31,7 @@ fn wish(place: u64, salt: u64) -> Text {
     let [deed, part, purpose] = choose(place, salt, [DEEDS, PARTS, PURPOSES]);
     Text {
         title: format!("{deed} the {part} {purpose}"),
-        body: format!(
-            "{deed} the {part} {purpose}. Today people copy it by hand into a sheet, every week."
-        ),
+        body: format!("{deed} the {part} {purpose}. Today people copy it by hand into a sheet, every week."),
         labels: labels("enhancement", place, part),
     }
 }
@@ -44,10 +40,7 @@ fn upkeep(place: u64, salt: u64) -> Text {
     let [deed, thing, part] = choose(place, salt, [CHORES, THINGS, PARTS]);
     Text {
         title: format!("{deed} {thing} of the {part}"),
-        body: format!(
-            "Left over from the last release: {} {thing} of the {part}.",
-            deed.to_lowercase()
-        ),
+        body: format!("Left over from the last release: {} {thing} of the {part}.", deed.to_lowercase()),
         labels: labels("maintenance", place, part),
     }
 }
@@ -84,16 +77,12 @@ pub(crate) fn person(chance: u64) -> &'static str {
 
 /// So many different people, neighbours in the list.
 pub(crate) fn people(chance: u64, count: u64) -> Vec<String> {
-    (0..count)
-        .map(|step| person(chance % PEOPLE.len() as u64 + step).to_owned())
-        .collect()
+    (0..count).map(|step| person(chance % PEOPLE.len() as u64 + step).to_owned()).collect()
 }
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 const PEOPLE: &[&str] = &[
@@ -358,8 +347,7 @@ mod tests {
 
     #[test]
     fn each_kind_has_words_for_its_share_of_a_hundred_thousand() {
-        let combinations =
-            |lists: [&[&str]; 3]| lists.iter().map(|list| list.len()).product::<usize>();
+        let combinations = |lists: [&[&str]; 3]| lists.iter().map(|list| list.len()).product::<usize>();
         for (all, share) in [
             (combinations([PARTS, SYMPTOMS, MOMENTS]), 50_000),
             (combinations([DEEDS, PARTS, PURPOSES]), 30_000),
@@ -373,10 +361,7 @@ mod tests {
     fn titles_read_like_sentences() {
         for number in 1..50 {
             let title = compose(number, 3).title;
-            assert!(
-                title.starts_with(char::is_uppercase) && title.contains(' ') && title.len() < 120,
-                "{title}"
-            );
+            assert!(title.starts_with(char::is_uppercase) && title.contains(' ') && title.len() < 120, "{title}");
         }
     }
 }

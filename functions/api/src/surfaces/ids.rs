@@ -34,6 +34,8 @@ pub(super) fn limit(asked: Option<u64>) -> Result<usize, Error> {
 
 /// An ISO 8601 duration that a caller wrote.
 pub(super) fn duration(at: &str, text: Option<&str>) -> Result<Option<std::time::Duration>, Error> {
-    text.map(|text| pullcord_core::clock::parse_duration(text).ok_or_else(|| Error::invalid(at, "must be an ISO 8601 duration such as PT5M")))
-        .transpose()
+    text.map(|text| {
+        pullcord_core::clock::parse_duration(text).ok_or_else(|| Error::invalid(at, "must be an ISO 8601 duration such as PT5M"))
+    })
+    .transpose()
 }

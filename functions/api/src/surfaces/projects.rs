@@ -24,7 +24,11 @@ use crate::edge::RequestId;
 use crate::problem::{Problem, Told};
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(sync)).routes(routes!(project)).routes(routes!(projects)).routes(routes!(documents))
+    OpenApiRouter::new()
+        .routes(routes!(sync_project))
+        .routes(routes!(project_status))
+        .routes(routes!(project_list))
+        .routes(routes!(project_documents))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -40,7 +44,7 @@ struct Started {
 
 /// Syncs a project's documents.
 #[utoipa::path(post, path = "/api/v1/projects/{slug}/sync", tag = "projects", params(("slug" = String, Path)), request_body = Nothing, responses((status = 202, body = Started)))]
-async fn sync(
+async fn sync_project(
     State(api): State<Api>,
     Caller(asker): Caller,
     Extension(RequestId(request)): Extension<RequestId>,
@@ -107,7 +111,7 @@ impl ProjectStatus {
 
 /// How a project's documents are.
 #[utoipa::path(get, path = "/api/v1/projects/{slug}", tag = "projects", params(("slug" = String, Path)), responses((status = 200, body = ProjectStatus)))]
-async fn project(State(api): State<Api>, Caller(asker): Caller, Path(slug): Path<String>) -> Result<Json<ProjectStatus>, Problem> {
+async fn project_status(State(api): State<Api>, Caller(asker): Caller, Path(slug): Path<String>) -> Result<Json<ProjectStatus>, Problem> {
     let now = api.plane.clock.now();
     let id = ids::project(&slug).told(now)?;
     let (project, gate) = status::project(&api.plane, &asker, &id).await.told(now)?;
@@ -122,7 +126,7 @@ struct ProjectList {
 
 /// The projects that the caller can see.
 #[utoipa::path(get, path = "/api/v1/projects", tag = "projects", responses((status = 200, body = ProjectList)))]
-async fn projects(State(api): State<Api>, Caller(asker): Caller) -> Result<Json<ProjectList>, Problem> {
+async fn project_list(State(api): State<Api>, Caller(asker): Caller) -> Result<Json<ProjectList>, Problem> {
     let found = status::projects(&api.plane, &asker).await.told(api.plane.clock.now())?;
     let projects = found.into_iter().map(|(project, gate)| ProjectStatus::of(&project, gate)).collect();
     Ok(Json(ProjectList { projects, next_cursor: None }))
@@ -155,7 +159,7 @@ struct Documents {
 
 /// A project's documents, newest change first.
 #[utoipa::path(get, path = "/api/v1/projects/{slug}/documents", tag = "projects", params(("slug" = String, Path), DocumentQuery), responses((status = 200, body = Documents)))]
-async fn documents(
+async fn project_documents(
     State(api): State<Api>,
     Caller(asker): Caller,
     Path(slug): Path<String>,

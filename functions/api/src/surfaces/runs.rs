@@ -179,7 +179,8 @@ pub(super) fn idempotency(asker: &Asker, headers: &HeaderMap, uri: &Uri, essence
     let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
     let key = key.ok_or_else(|| Error::invalid("idempotency-key", "must be 1 to 255 visible characters"))?;
     let scope = format!("{}\nPOST\n{}\n{key}", asker.user(), uri.path());
-    let mut query: Vec<&str> = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("wait=") && !pair.is_empty()).collect();
+    let mut query: Vec<&str> =
+        uri.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("wait=") && !pair.is_empty()).collect();
     query.sort_unstable();
     let body_hash = pullcord_core::digest::sha256_hex(format!("{}\n{essence}", query.join("&")).as_bytes());
     Ok(Some(IdempotencyKey { scope, body_hash }))
@@ -251,7 +252,8 @@ async fn source_runs(
     let now = api.plane.clock.now();
     let id = ids::source(&id).told(now)?;
     let limit = ids::limit(query.limit).told(now)?;
-    let before = query.cursor.as_deref().map(|cursor| ids::run(cursor).map_err(|_| Error::invalid("cursor", "is not one that a list gave")));
+    let before =
+        query.cursor.as_deref().map(|cursor| ids::run(cursor).map_err(|_| Error::invalid("cursor", "is not one that a list gave")));
     let found = status::runs_of_source(&api.plane, &asker, &id, before.transpose().told(now)?, limit).await.told(now)?;
     let next_cursor = found.last().filter(|_| found.len() == limit).map(|run| run.id.to_string());
     Ok(Json(Runs { runs: found.iter().map(RunView::from).collect(), next_cursor }))

@@ -27,8 +27,8 @@ use crate::problem::{Problem, Told};
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(sources, create))
-        .routes(routes!(source, change, delete))
+        .routes(routes!(sources, create_source))
+        .routes(routes!(source, change_source, delete_source))
         .routes(routes!(items))
         .routes(routes!(reset_backfill))
 }
@@ -122,7 +122,7 @@ struct SourceGiven {
 
 /// Makes a source.
 #[utoipa::path(post, path = "/v1/workspaces/{workspace}/sources", tag = "sources", params(("workspace" = String, Path)), request_body = SourceGiven, responses((status = 201, body = SourceView)))]
-async fn create(
+async fn create_source(
     State(api): State<Api>,
     Caller(asker): Caller,
     Path(slug): Path<String>,
@@ -183,7 +183,7 @@ struct SourceChange {
 
 /// Changes a source. What may make a refused sync succeed lifts its cooldown.
 #[utoipa::path(patch, path = "/v1/sources/{source}", tag = "sources", params(("source" = String, Path)), request_body = SourceChange, responses((status = 200, body = SourceView)))]
-async fn change(
+async fn change_source(
     State(api): State<Api>,
     Caller(asker): Caller,
     Path(id): Path<String>,
@@ -211,7 +211,7 @@ async fn change(
 /// Deletes a source. It is hidden at once; the answer is the run that removes
 /// its rows.
 #[utoipa::path(delete, path = "/v1/sources/{source}", tag = "sources", params(("source" = String, Path)), responses((status = 202, body = RunView)))]
-async fn delete(
+async fn delete_source(
     State(api): State<Api>,
     Caller(asker): Caller,
     Extension(RequestId(request)): Extension<RequestId>,

@@ -49,32 +49,16 @@ pub(super) fn list(world: &World, call: &Call<'_>, record: &Record) -> Answer {
     if matches!(query.place, Place::Page(2..)) && reach > record.large_above {
         return refusals::too_far();
     }
-    let rows = record
-        .index
-        .select(query.which, query.order, query.since, |number| {
-            record.issue(number)
-        });
+    let rows = record.index.select(query.which, query.order, query.since, |number| record.issue(number));
     let window = window(&rows, query.descending, query.place, query.size);
     let link = link(call.asked, record, &query, &window);
     let issues = || window.rows.iter().filter_map(|row| record.issue(row.1));
-    let marks = issues().flat_map(|issue| {
-        issue
-            .revision
-            .to_be_bytes()
-            .into_iter()
-            .chain(issue.number.to_be_bytes())
-    });
+    let marks = issues().flat_map(|issue| issue.revision.to_be_bytes().into_iter().chain(issue.number.to_be_bytes()));
     let tag = tag(call, record, marks.chain(link.bytes()));
     let site = shapes::Site::of(record, &call.asked.base, &world.html_base);
-    let page: Vec<_> = issues()
-        .map(|issue| site.issue(issue, call.version))
-        .collect();
+    let page: Vec<_> = issues().map(|issue| site.issue(issue, call.version)).collect();
     let answer = Answer::json(StatusCode::OK, &page).with("etag", &tag);
-    if link.is_empty() {
-        answer
-    } else {
-        answer.with("link", &link)
-    }
+    if link.is_empty() { answer } else { answer.with("link", &link) }
 }
 
 /// The list's parameters as the provider reads them: sizes are clamped, unknown words refused.
@@ -91,17 +75,10 @@ struct Query {
 impl Query {
     /// The error is the name of the field.
     fn read(asked: &Asked) -> Result<Self, &'static str> {
-        let number = |name| {
-            asked
-                .parameter(name)
-                .and_then(|value| value.parse::<u64>().ok())
-                .filter(|value| *value > 0)
-        };
+        let number = |name| asked.parameter(name).and_then(|value| value.parse::<u64>().ok()).filter(|value| *value > 0);
         let cursor = |name: &'static str| match asked.parameter(name) {
             None => Ok(None),
-            Some(text) => read_cursor(&text)
-                .map(|(key, id)| Some((key, id % ISSUE_STEP)))
-                .ok_or(name),
+            Some(text) => read_cursor(&text).map(|(key, id)| Some((key, id % ISSUE_STEP))).ok_or(name),
         };
         let page = number("page").unwrap_or(1);
         Ok(Self {
@@ -124,11 +101,7 @@ impl Query {
             },
             since: match asked.parameter("since") {
                 None => None,
-                Some(text) => Some(
-                    text.parse::<Timestamp>()
-                        .map_err(|_| "since")?
-                        .as_millisecond(),
-                ),
+                Some(text) => Some(text.parse::<Timestamp>().map_err(|_| "since")?.as_millisecond()),
             },
             size: number("per_page").unwrap_or(30).min(100),
             page,
@@ -146,20 +119,13 @@ impl Query {
 fn link(asked: &Asked, record: &Record, query: &Query, window: &Window) -> String {
     let url = |page: u64, cursor: Option<(&str, Row)>| {
         let mut parameters = form_urlencoded::Serializer::new(String::new());
-        let kept = asked
-            .parameters()
-            .filter(|(name, _)| !matches!(name.as_ref(), "page" | "after" | "before"));
+        let kept = asked.parameters().filter(|(name, _)| !matches!(name.as_ref(), "page" | "after" | "before"));
         parameters.extend_pairs(kept);
         parameters.append_pair("page", &page.to_string());
         if let Some((name, (key, number))) = cursor {
             parameters.append_pair(name, &write_cursor((key, shapes::issue_id(record, number))));
         }
-        format!(
-            "{}/repositories/{}/issues?{}",
-            asked.base,
-            record.id,
-            parameters.finish()
-        )
+        format!("{}/repositories/{}/issues?{}", asked.base, record.id, parameters.finish())
     };
     let begun_by_cursor = !matches!(query.place, Place::Page(_));
     let by_cursor = begun_by_cursor || record.links_by_cursor || window.total > record.large_above;
@@ -170,10 +136,7 @@ fn link(asked: &Asked, record: &Record, query: &Query, window: &Window) -> Strin
             add("next", url(query.page + 1, Some(("after", *last))));
         }
         if let Some(first) = window.rows.first().filter(|_| window.has_previous) {
-            add(
-                "prev",
-                url((query.page - 1).max(1), Some(("before", *first))),
-            );
+            add("prev", url((query.page - 1).max(1), Some(("before", *first))));
         }
     } else {
         let last = window.total.div_ceil(query.size).max(1);
@@ -195,19 +158,9 @@ fn link(asked: &Asked, record: &Record, query: &Query, window: &Window) -> Strin
 /// unchanged.
 fn tag(call: &Call<'_>, record: &Record, content: impl IntoIterator<Item = u8>) -> String {
     let asked = call.asked;
-    let context = format!(
-        "{:?} {:?} {} {} {:?} {}",
-        call.caller.token(),
-        call.version,
-        asked.base,
-        asked.path,
-        asked.query,
-        record.full_name()
-    );
+    let context =
+        format!("{:?} {:?} {} {} {:?} {}", call.caller.token(), call.version, asked.base, asked.path, asked.query, record.full_name());
     let context = fingerprint(context.bytes());
     let content = fingerprint(context.to_be_bytes().into_iter().chain(content));
-    format!(
-        "W/\"{context:016x}{content:016x}{:016x}\"",
-        context.rotate_left(17) ^ content
-    )
+    format!("W/\"{context:016x}{content:016x}{:016x}\"", context.rotate_left(17) ^ content)
 }

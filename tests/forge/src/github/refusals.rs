@@ -29,26 +29,14 @@ struct Invalid<'a> {
 
 fn refuse(status: StatusCode, message: &str, documentation_url: &str) -> Answer {
     let status_text = status.as_u16().to_string();
-    Answer::json(
-        status,
-        &Refusal {
-            message,
-            errors: None,
-            documentation_url,
-            status: status_text,
-        },
-    )
+    Answer::json(status, &Refusal { message, errors: None, documentation_url, status: status_text })
 }
 
 pub(super) fn no_user_agent() -> Answer {
     let text = "\r\nRequest forbidden by administrative rules. Please make sure your request has a User-Agent header \
         (https://docs.github.com/en/rest/overview/resources-in-the-rest-api#user-agent-required). \
         Check https://developer.github.com for other possible causes.\r\n";
-    Answer {
-        body: text.as_bytes().to_vec(),
-        ..Answer::empty(StatusCode::FORBIDDEN)
-    }
-    .with("content-type", "text/plain")
+    Answer { body: text.as_bytes().to_vec(), ..Answer::empty(StatusCode::FORBIDDEN) }.with("content-type", "text/plain")
 }
 
 pub(super) fn unknown_version() -> Answer {
@@ -64,11 +52,7 @@ pub(super) fn bad_credentials() -> Answer {
 }
 
 pub(super) fn requires_authentication() -> Answer {
-    refuse(
-        StatusCode::UNAUTHORIZED,
-        "Requires authentication",
-        "https://docs.github.com/rest/users/users#get-the-authenticated-user",
-    )
+    refuse(StatusCode::UNAUTHORIZED, "Requires authentication", "https://docs.github.com/rest/users/users#get-the-authenticated-user")
 }
 
 pub(super) fn quota_used_up(caller: &Caller, asked: &Asked) -> Answer {
@@ -101,19 +85,11 @@ pub(super) fn not_found() -> Answer {
 }
 
 pub(super) fn issues_disabled() -> Answer {
-    refuse(
-        StatusCode::GONE,
-        "Issues are disabled for this repo",
-        "https://docs.github.com/v3/issues/",
-    )
+    refuse(StatusCode::GONE, "Issues are disabled for this repo", "https://docs.github.com/v3/issues/")
 }
 
 pub(super) fn issue_deleted() -> Answer {
-    refuse(
-        StatusCode::GONE,
-        "This issue was deleted",
-        "https://docs.github.com/rest/issues/issues#get-an-issue",
-    )
+    refuse(StatusCode::GONE, "This issue was deleted", "https://docs.github.com/rest/issues/issues#get-an-issue")
 }
 
 pub(super) fn alerts_disabled() -> Answer {
@@ -135,17 +111,8 @@ pub(super) fn too_far() -> Answer {
 
 pub(super) fn invalid(field: &str) -> Answer {
     let status = StatusCode::UNPROCESSABLE_ENTITY;
-    let errors = Some([Invalid {
-        resource: "Issue",
-        field,
-        code: "invalid",
-    }]);
-    let refusal = Refusal {
-        message: "Validation Failed",
-        errors,
-        documentation_url: LIST_DOCUMENT,
-        status: "422".to_owned(),
-    };
+    let errors = Some([Invalid { resource: "Issue", field, code: "invalid" }]);
+    let refusal = Refusal { message: "Validation Failed", errors, documentation_url: LIST_DOCUMENT, status: "422".to_owned() };
     Answer::json(status, &refusal)
 }
 
@@ -167,11 +134,7 @@ pub(super) fn moved(asked: &Asked, id: u64, rest: &[&str]) -> Answer {
         url.push_str(query);
     }
     let document = "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects";
-    let body = Moved {
-        message: "Moved Permanently",
-        url: &url,
-        documentation_url: document,
-    };
+    let body = Moved { message: "Moved Permanently", url: &url, documentation_url: document };
     Answer::json(StatusCode::MOVED_PERMANENTLY, &body).with(header::LOCATION.as_str(), &url)
 }
 

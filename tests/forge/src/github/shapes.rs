@@ -130,13 +130,7 @@ pub(super) struct Site<'a> {
 impl<'a> Site<'a> {
     pub(super) fn of(record: &'a Record, base: &'a str, html_base: &'a str) -> Self {
         let name = record.full_name();
-        Self {
-            record,
-            base,
-            html_base,
-            url: format!("{base}/repos/{name}"),
-            html_url: format!("{html_base}/{name}"),
-        }
+        Self { record, base, html_base, url: format!("{base}/repos/{name}"), html_url: format!("{html_base}/{name}") }
     }
 
     pub(super) fn issue(&'a self, issue: &'a Known, version: Version) -> Issue<'a> {
@@ -144,11 +138,7 @@ impl<'a> Site<'a> {
         let id = issue_id(self.record, number);
         let url = format!("{}/issues/{number}", self.url);
         let kind = if issue.pull_request { "pull" } else { "issues" };
-        let assignees: Vec<User<'_>> = issue
-            .assignees
-            .iter()
-            .map(|login| self.user(login))
-            .collect();
+        let assignees: Vec<User<'_>> = issue.assignees.iter().map(|login| self.user(login)).collect();
         Issue {
             repository_url: &self.url,
             labels_url: format!("{url}/labels{{/name}}"),
@@ -257,12 +247,7 @@ pub(super) struct Repository<'a> {
 }
 
 impl<'a> Repository<'a> {
-    pub(super) fn of(
-        record: &'a Record,
-        open_issues_count: u64,
-        base: &str,
-        html_base: &str,
-    ) -> Self {
+    pub(super) fn of(record: &'a Record, open_issues_count: u64, base: &str, html_base: &str) -> Self {
         let full_name = record.full_name();
         Self {
             id: record.id,
@@ -315,15 +300,7 @@ pub(super) struct RateLimit {
 
 impl RateLimit {
     pub(super) fn of(quota: &Quota, version: Version) -> Self {
-        let core = Resource {
-            limit: quota.limit,
-            used: quota.used(),
-            remaining: quota.remaining,
-            reset: quota.resets_at.as_second(),
-        };
-        Self {
-            resources: Resources { core },
-            rate: (version < Version::March2026).then_some(core),
-        }
+        let core = Resource { limit: quota.limit, used: quota.used(), remaining: quota.remaining, reset: quota.resets_at.as_second() };
+        Self { resources: Resources { core }, rate: (version < Version::March2026).then_some(core) }
     }
 }

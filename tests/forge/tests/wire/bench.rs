@@ -29,18 +29,9 @@ impl Bench {
         let second = Arc::new(AtomicI64::new(START));
         let hand = Arc::clone(&second);
         let now = move || Timestamp::from_second(hand.load(Ordering::Relaxed)).unwrap();
-        let forge = Forge::start(change(Options::new(Arc::new(now))))
-            .await
-            .unwrap();
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .build()
-            .unwrap();
-        Self {
-            forge,
-            client,
-            second,
-        }
+        let forge = Forge::start(change(Options::new(Arc::new(now)))).await.unwrap();
+        let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
+        Self { forge, client, second }
     }
 
     pub(crate) fn wait(&self, seconds: i64) {
@@ -49,23 +40,12 @@ impl Bench {
 
     /// A path, or an address as the forge gave it, with everything a request needs but a credential.
     pub(crate) fn anonymous(&self, target: &str) -> RequestBuilder {
-        let url = if target.starts_with('/') {
-            self.forge.base_url() + target
-        } else {
-            target.to_owned()
-        };
-        self.client
-            .request(Method::GET, url)
-            .header("user-agent", "bench")
-            .header("x-github-api-version", "2026-03-10")
+        let url = if target.starts_with('/') { self.forge.base_url() + target } else { target.to_owned() };
+        self.client.request(Method::GET, url).header("user-agent", "bench").header("x-github-api-version", "2026-03-10")
     }
 
     pub(crate) async fn get(&self, target: &str) -> Response {
-        self.anonymous(target)
-            .bearer_auth("first")
-            .send()
-            .await
-            .unwrap()
+        self.anonymous(target).bearer_auth("first").send().await.unwrap()
     }
 
     pub(crate) async fn json(&self, target: &str) -> Value {
@@ -81,12 +61,7 @@ impl Bench {
             let next = relation(&response, "next");
             let issues = value(response).await;
             let issues = issues.as_array().unwrap();
-            pages.push(
-                issues
-                    .iter()
-                    .map(|issue| issue["number"].as_u64().unwrap())
-                    .collect(),
-            );
+            pages.push(issues.iter().map(|issue| issue["number"].as_u64().unwrap()).collect());
             let Some(next) = next else {
                 return (pages, links);
             };
@@ -102,10 +77,7 @@ pub(crate) async fn value(response: Response) -> Value {
 }
 
 pub(crate) fn header(response: &Response, name: &str) -> Option<String> {
-    response
-        .headers()
-        .get(name)
-        .map(|value| value.to_str().unwrap().to_owned())
+    response.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
 }
 
 pub(crate) fn relation(response: &Response, wanted: &str) -> Option<String> {

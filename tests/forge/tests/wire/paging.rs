@@ -16,31 +16,13 @@ async fn links_lead_to_the_end_and_give_each_issue_once() {
     let bench = Bench::new().await;
     let repository = bench.forge.repository("acme/web");
     repository.seed_issues(250);
-    for query in [
-        "sort=created",
-        "sort=updated&direction=asc",
-        "sort=comments",
-        "sort=updated&direction=desc",
-    ] {
-        let (pages, links) = bench
-            .walk(&format!("{ISSUES}?state=all&per_page=100&{query}"))
-            .await;
-        assert_eq!(
-            pages.iter().map(Vec::len).collect::<Vec<_>>(),
-            [100, 100, 50],
-            "{query}"
-        );
+    for query in ["sort=created", "sort=updated&direction=asc", "sort=comments", "sort=updated&direction=desc"] {
+        let (pages, links) = bench.walk(&format!("{ISSUES}?state=all&per_page=100&{query}")).await;
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100, 50], "{query}");
         let seen: BTreeSet<u64> = pages.concat().into_iter().collect();
         assert_eq!(seen, (1..=250).collect(), "{query}");
-        let beginning = format!(
-            "{}/repositories/{}/issues?state=all&per_page=100",
-            bench.forge.base_url(),
-            repository.id()
-        );
-        assert!(
-            links.iter().all(|link| link.starts_with(&beginning)),
-            "{links:?}"
-        );
+        let beginning = format!("{}/repositories/{}/issues?state=all&per_page=100", bench.forge.base_url(), repository.id());
+        assert!(links.iter().all(|link| link.starts_with(&beginning)), "{links:?}");
     }
 }
 
@@ -48,50 +30,22 @@ async fn links_lead_to_the_end_and_give_each_issue_once() {
 async fn page_links_name_all_four_relations() {
     let bench = Bench::new().await;
     bench.forge.repository("acme/web").seed_issues(100);
-    let middle = bench
-        .get(&format!("{ISSUES}?state=all&per_page=30&page=2"))
-        .await;
-    let page = |name| {
-        relation(&middle, name)
-            .unwrap()
-            .rsplit_once("page=")
-            .unwrap()
-            .1
-            .to_owned()
-    };
-    assert_eq!(
-        ["prev", "next", "last", "first"].map(page),
-        ["1", "3", "4", "1"]
-    );
+    let middle = bench.get(&format!("{ISSUES}?state=all&per_page=30&page=2")).await;
+    let page = |name| relation(&middle, name).unwrap().rsplit_once("page=").unwrap().1.to_owned();
+    assert_eq!(["prev", "next", "last", "first"].map(page), ["1", "3", "4", "1"]);
     let single = bench.get(&format!("{ISSUES}?state=all&per_page=100")).await;
     assert!(single.headers().get("link").is_none());
     let defaults = bench.json(ISSUES).await;
     assert_eq!(defaults.as_array().unwrap().len(), 30);
-    assert!(
-        defaults
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|issue| issue["state"] == "open")
-    );
-    assert_eq!(
-        bench
-            .json(&format!("{ISSUES}?state=all&per_page=1000"))
-            .await
-            .as_array()
-            .unwrap()
-            .len(),
-        100
-    );
+    assert!(defaults.as_array().unwrap().iter().all(|issue| issue["state"] == "open"));
+    assert_eq!(bench.json(&format!("{ISSUES}?state=all&per_page=1000")).await.as_array().unwrap().len(), 100);
 }
 
 #[tokio::test]
 async fn a_large_list_refuses_made_up_pages_and_links_by_cursor() {
     let bench = Bench::new().await;
     bench.forge.repository("acme/web").seed_issues(10_050);
-    let refused = bench
-        .get(&format!("{ISSUES}?state=all&per_page=100&page=101"))
-        .await;
+    let refused = bench.get(&format!("{ISSUES}?state=all&per_page=100&page=101")).await;
     assert_eq!(refused.status(), 422);
     let body = value(refused).await;
     assert_eq!(
@@ -100,9 +54,7 @@ async fn a_large_list_refuses_made_up_pages_and_links_by_cursor() {
     );
     let first = bench.get(&format!("{ISSUES}?state=all&per_page=100")).await;
     assert!(relation(&first, "last").is_none());
-    let (pages, links) = bench
-        .walk(&format!("{ISSUES}?state=all&per_page=100&direction=asc"))
-        .await;
+    let (pages, links) = bench.walk(&format!("{ISSUES}?state=all&per_page=100&direction=asc")).await;
     assert!(links.iter().all(|link| link.contains("after=")));
     assert_eq!(pages.concat(), (1..=10_050).collect::<Vec<u64>>());
 }
@@ -118,28 +70,12 @@ async fn cursors_can_be_had_at_any_size_and_go_both_ways() {
     }
     let (pages, links) = bench.walk(&format!("{ISSUES}?per_page=3")).await;
     assert_eq!(pages, [vec![7, 6, 5], vec![4, 3, 2], vec![1]]);
-    assert!(
-        links[0].contains("page=2&after=") && links[0].ends_with("%3D"),
-        "{}",
-        links[0]
-    );
+    assert!(links[0].contains("page=2&after=") && links[0].ends_with("%3D"), "{}", links[0]);
     let second = bench.get(&links[0]).await;
     let back = bench.json(&relation(&second, "prev").unwrap()).await;
     assert_eq!(back[0]["number"], 7);
-    assert_eq!(
-        bench
-            .get(&format!("{ISSUES}?per_page=3&page=2"))
-            .await
-            .status(),
-        422
-    );
-    assert_eq!(
-        bench
-            .get(&format!("{ISSUES}?after=nonsense"))
-            .await
-            .status(),
-        422
-    );
+    assert_eq!(bench.get(&format!("{ISSUES}?per_page=3&page=2")).await.status(), 422);
+    assert_eq!(bench.get(&format!("{ISSUES}?after=nonsense")).await.status(), 422);
 }
 
 #[tokio::test]
@@ -167,10 +103,7 @@ async fn a_cursor_walk_survives_edits_that_a_page_walk_stumbles_over() {
 async fn since_gives_what_was_updated_at_that_second_or_later() {
     let bench = Bench::new().await;
     let repository = bench.forge.repository("acme/web");
-    repository.seed(&Seed {
-        closed_percent: 0,
-        ..Seed::of(50)
-    });
+    repository.seed(&Seed { closed_percent: 0, ..Seed::of(50) });
     bench.wait(100);
     assert!(repository.edit_issue(7, |issue| issue.title = "Seven".to_owned()));
     assert!(repository.close_issue(9));
@@ -178,68 +111,36 @@ async fn since_gives_what_was_updated_at_that_second_or_later() {
     repository.edit_issue(8, |issue| issue.labels = vec!["late".to_owned()]);
     let at = |second| jiff::Timestamp::from_second(second).unwrap();
     for order in ["updated", "created"] {
-        let url = format!(
-            "{ISSUES}?state=all&direction=asc&sort={order}&since={}",
-            at(START + 100)
-        );
+        let url = format!("{ISSUES}?state=all&direction=asc&sort={order}&since={}", at(START + 100));
         let (pages, _) = bench.walk(&url).await;
-        assert_eq!(
-            pages.concat(),
-            if order == "updated" {
-                [7, 9, 8]
-            } else {
-                [7, 8, 9]
-            }
-        );
+        assert_eq!(pages.concat(), if order == "updated" { [7, 9, 8] } else { [7, 8, 9] });
     }
-    let closed = bench
-        .json(&format!("{ISSUES}?state=closed&since={}", at(START + 100)))
-        .await;
+    let closed = bench.json(&format!("{ISSUES}?state=closed&since={}", at(START + 100))).await;
     assert_eq!(closed.as_array().unwrap().len(), 1);
     assert_eq!(closed[0]["closed_at"], at(START + 100).to_string());
     assert_eq!(closed[0]["state_reason"], "completed");
-    let nothing = bench
-        .get(&format!("{ISSUES}?since={}", at(START + 102)))
-        .await;
+    let nothing = bench.get(&format!("{ISSUES}?since={}", at(START + 102))).await;
     assert!(nothing.headers().get("link").is_none());
     assert_eq!(nothing.text().await.unwrap(), "[]");
     // A plus sign that was not encoded arrives as a space.
-    assert_eq!(
-        bench
-            .get(&format!("{ISSUES}?since=2026-01-01T00:00:00+00:00"))
-            .await
-            .status(),
-        422
-    );
+    assert_eq!(bench.get(&format!("{ISSUES}?since=2026-01-01T00:00:00+00:00")).await.status(), 422);
 }
 
 #[tokio::test]
 async fn pull_requests_are_listed_and_the_version_decides_on_the_assignee() {
     let bench = Bench::new().await;
     let repository = bench.forge.repository("acme/web");
-    repository.seed(&Seed {
-        pull_request_percent: 10,
-        ..Seed::of(100)
-    });
+    repository.seed(&Seed { pull_request_percent: 10, ..Seed::of(100) });
     repository.edit_issue(100, |issue| {
         issue.assignees = vec!["lena-holm".to_owned(), "benl".to_owned()];
     });
-    let all = bench
-        .json(&format!("{ISSUES}?state=all&per_page=100"))
-        .await;
-    let requests = all
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|issue| issue.get("pull_request").is_some());
+    let all = bench.json(&format!("{ISSUES}?state=all&per_page=100")).await;
+    let requests = all.as_array().unwrap().iter().filter(|issue| issue.get("pull_request").is_some());
     assert_eq!(requests.count(), 10);
     let issue = bench.json(&format!("{ISSUES}/100")).await;
     assert!(issue.get("assignee").is_none());
     assert_eq!(issue["assignees"][1]["login"], "benl");
-    let old = bench
-        .client
-        .get(format!("{}{ISSUES}/100", bench.forge.base_url()))
-        .header("user-agent", "bench");
+    let old = bench.client.get(format!("{}{ISSUES}/100", bench.forge.base_url())).header("user-agent", "bench");
     let old = value(old.send().await.unwrap()).await;
     assert_eq!(old["assignee"]["login"], "lena-holm");
     assert_eq!(old["html_url"], "https://github.com/acme/web/issues/100");
@@ -257,24 +158,13 @@ async fn a_hundred_thousand_issues_are_served_as_fast_as_a_thousand() {
     for number in 1..=30 {
         for (spent, (name, _)) in spent.iter_mut().zip(sizes) {
             let begun = Instant::now();
-            bench
-                .forge
-                .repository(name)
-                .edit_issue(number * 30, |issue| issue.comments += 1);
-            let page = bench
-                .json(&format!(
-                    "/repos/{name}/issues?state=all&per_page=100&sort=updated"
-                ))
-                .await;
+            bench.forge.repository(name).edit_issue(number * 30, |issue| issue.comments += 1);
+            let page = bench.json(&format!("/repos/{name}/issues?state=all&per_page=100&sort=updated")).await;
             assert_eq!(page[0]["number"], number * 30);
             *spent += begun.elapsed();
         }
     }
-    println!(
-        "{:?} and {:?} for an edit and a page",
-        spent[0] / 30,
-        spent[1] / 30
-    );
+    println!("{:?} and {:?} for an edit and a page", spent[0] / 30, spent[1] / 30);
     assert!(spent[1] < spent[0] * 4, "{spent:?}");
 }
 
@@ -287,12 +177,6 @@ async fn a_short_list_can_be_linked_by_cursor_while_page_numbers_are_taken() {
     let query = format!("{ISSUES}?state=all&per_page=4");
     let (pages, links) = bench.walk(&query).await;
     assert_eq!(pages.concat(), (1..=9).rev().collect::<Vec<u64>>());
-    assert!(
-        links.iter().all(|link| link.contains("after=")),
-        "{links:?}"
-    );
-    assert_eq!(
-        bench.json(&format!("{query}&page=2")).await,
-        bench.json(&links[0]).await
-    );
+    assert!(links.iter().all(|link| link.contains("after=")), "{links:?}");
+    assert_eq!(bench.json(&format!("{query}&page=2")).await, bench.json(&links[0]).await);
 }

@@ -1,0 +1,111 @@
+//! What is wrong with a source that someone wrote, all of it at once.
+
+use url::Url;
+
+use crate::documents::{self, Unusable};
+use crate::error::Complaint;
+use crate::http::{Allowed, judge_address};
+use crate::model::{SourceKind, Stream};
+use crate::plane::Plane;
+use crate::providers::{self, Provider};
+use crate::vault::{Credential, LONGEST_CREDENTIAL};
+
+/// Complaints, as they come up.
+pub(super) struct Check<'a> {
+    pub(super) plane: &'a Plane,
+    pub(super) complaints: Vec<Complaint>,
+}
+
+impl Check<'_> {
+    pub(super) fn complain(&mut self, at: &str, why: impl Into<String>) {
+        self.complaints.push(Complaint { at: at.to_owned(), why: why.into() });
+    }
+
+    pub(super) fn absent(&mut self, at: &str, given: bool, kind: SourceKind) {
+        if given {
+            self.complain(at, format!("has no meaning for a source of kind {}", kind.as_str()));
+        }
+    }
+
+    pub(super) fn provider(&mut self, name: Option<&str>) -> Option<&'static dyn Provider> {
+        let provider = name.and_then(providers::named);
+        if provider.is_none() {
+            let known: Vec<&str> = providers::PROVIDERS.iter().map(|provider| provider.name()).collect();
+            self.complain("provider", format!("must be one of {}", known.join(", ")));
+        }
+        provider
+    }
+
+    pub(super) fn base_url(&mut self, text: &str) {
+        match Url::parse(text) {
+            Err(why) => self.complain("base_url", format!("is not an address: {why}")),
+            Ok(url) if url.query().is_some() || url.fragment().is_some() => self.complain("base_url", "must have no query or fragment"),
+            Ok(url) => {
+                if let Err(what) = judge_address(&url, &Allowed::of(&self.plane.config)) {
+                    self.complain("base_url", format!("may not be reached: {what}; an operator can list it in PULLCORD_ALLOW_HOSTS"));
+                }
+            }
+        }
+    }
+
+    pub(super) fn repository(&mut self, provider: Option<&'static dyn Provider>, repository: Option<&str>) {
+        match (provider, repository) {
+            (_, None) => self.complain("repository", "is missing"),
+            (Some(provider), Some(repository)) => {
+                if let Err(why) = provider.check_repository(repository) {
+                    self.complain("repository", why);
+                }
+            }
+            (None, Some(_)) => {}
+        }
+    }
+
+    pub(super) fn streams(&mut self, provider: Option<&'static dyn Provider>, names: &[String]) -> Vec<Stream> {
+        let Some(provider) = provider else { return Vec::new() };
+        if names.is_empty() {
+            return provider.streams().to_vec();
+        }
+        let mut streams = Vec::new();
+        for name in names {
+            match provider.streams().iter().find(|stream| stream.as_str() == name) {
+                Some(stream) if streams.contains(stream) => self.complain("streams", format!("names {name} twice")),
+                Some(stream) => streams.push(*stream),
+                None => {
+                    let known: Vec<&str> = provider.streams().iter().map(|stream| stream.as_str()).collect();
+                    self.complain("streams", format!("{} has no stream {name}; it has {}", provider.name(), known.join(", ")));
+                }
+            }
+        }
+        streams
+    }
+
+    pub(super) fn credential(&mut self, credential: &Credential) {
+        let token = &credential.token;
+        if token.is_empty() || token.len() > LONGEST_CREDENTIAL - 64 || token.bytes().any(|byte| !(0x21..0x7f).contains(&byte)) {
+            self.complain("credential.token", "must be 1 to 4032 visible characters without spaces");
+        }
+    }
+
+    pub(super) fn patterns(&mut self, patterns: &[String]) {
+        if let Err(why) = documents::patterns(patterns) {
+            self.complain("patterns", why);
+        }
+    }
+}
+
+/// Checks a folder of documents. One that is not there may come yet; one outside
+/// the allowed folders never will do.
+pub(super) fn check_path(plane: &Plane, path: &str, complaints: &mut Vec<Complaint>) {
+    let mut complain = |why: &str| complaints.push(Complaint { at: "path".to_owned(), why: why.to_owned() });
+    let roots = &plane.config.document_roots;
+    if roots.is_empty() {
+        complain("this deployment allows no folders: an operator can mount one and list it in PULLCORD_DOCUMENT_ROOTS");
+    } else if !path.starts_with('/') {
+        complain("must be an absolute path");
+    } else if path.contains('\0') {
+        complain("has a character that no path can have");
+    } else if documents::resolve(path, roots) == Err(Unusable::NotAllowed) {
+        complain("does not lie under the folders that PULLCORD_DOCUMENT_ROOTS allows");
+    }
+}
+

@@ -1,0 +1,105 @@
+//! What a trigger is asked, and what it answers.
+
+use std::time::Duration;
+
+use crate::admission::{OnConflict, Surface};
+use crate::clock::Moment;
+use crate::error::{Fault, Refusal};
+use crate::model::{Person, Run, RunId, RunOptions, SourceId, UserId, Work};
+use crate::store::Store;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub enum Asker {
+    /// A verified user, whose roles are yet to be read.
+    User(UserId),
+    /// Someone whose roles are known: an API token, an operator's invocation.
+    Known(Person),
+}
+
+impl Asker {
+    pub fn user(&self) -> &UserId {
+        match self {
+            Self::User(user) => user,
+            Self::Known(person) => &person.user,
+        }
+    }
+
+    /// What the table says of them.
+    pub async fn person(&self, store: &Store) -> Result<Person, Fault> {
+        match self {
+            Self::User(user) => Ok(Person { user: user.clone(), memberships: store.memberships(user).await? }),
+            Self::Known(person) => Ok(person.clone()),
+        }
+    }
+}
+
+/// A key that makes a repeated request the same request.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// User, method, path and the key itself.
+    pub scope: String,
+    pub body_hash: String,
+}
+
+/// A wish for a run.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub source: SourceId,
+    pub asker: Asker,
+    pub surface: Surface,
+    pub work: Work,
+    pub options: RunOptions,
+    pub confirmed: bool,
+    pub on_conflict: OnConflict,
+    pub max_age: Option<Duration>,
+    pub dry_run: bool,
+    pub override_cooldown: Option<String>,
+    pub reason: Option<String>,
+    pub idempotency: Option<IdempotencyKey>,
+    pub request_id: Option<String>,
+}
+
+impl Ask {
+    pub fn sync(source: SourceId, asker: Asker, surface: Surface) -> Self {
+        Self {
+            source,
+            asker,
+            surface,
+            work: Work::Sync,
+            options: RunOptions::default(),
+            confirmed: false,
+            on_conflict: OnConflict::Reject,
+            max_age: None,
+            dry_run: false,
+            override_cooldown: None,
+            reason: None,
+            idempotency: None,
+            request_id: None,
+        }
+    }
+}
+
+/// What became of a wish that was not refused.
+#[derive(Debug)]
+pub enum Answer {
+    Accepted(Box<Run>),
+    Attached(Box<Run>),
+    /// The same request was answered before.
+    Repeated(Box<Run>),
+    /// The source is fresher than was asked for.
+    Fresh {
+        last_synced_at: Moment,
+    },
+    /// Nothing was done, as asked; this is what would have been.
+    Would(Would),
+}
+
+/// What a trigger would have come to.
+#[derive(Debug)]
+pub enum Would {
+    Accept,
+    Attach(RunId),
+    Refuse(Refusal),
+}
+

@@ -1,0 +1,136 @@
+//! A run, as callers see it.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::shown;
+use crate::model::Run;
+
+/// A run.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RunView {
+    pub id: String,
+    pub workspace: String,
+    pub source: Option<String>,
+    pub kind: Option<&'static str>,
+    /// What it does: `sync` or `delete`.
+    pub work: &'static str,
+    /// queued, running, paused, parked, completed, completed_with_warnings, failed, cancelling or cancelled
+    pub status: &'static str,
+    pub status_reason: Option<String>,
+    pub trigger: &'static str,
+    pub triggered_by: String,
+    pub reason: Option<String>,
+    pub epoch: u64,
+    pub created_at: String,
+    pub started_at: Option<String>,
+    pub finished_at: Option<String>,
+    pub last_progress_at: Option<String>,
+    pub resumes_at: Option<String>,
+    pub lease_until: Option<String>,
+    pub progress: ProgressView,
+    pub results: ResultsView,
+    pub calls: CallsView,
+    pub estimated_completion: Option<String>,
+    pub error: Option<ErrorView>,
+    pub warnings: Vec<ErrorView>,
+    pub version: u64,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ProgressView {
+    pub percentage: Option<u64>,
+    pub processed: u64,
+    pub total: Option<u64>,
+    pub unit: &'static str,
+    pub stage: Option<&'static str>,
+    pub current: Option<String>,
+    pub page: u64,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ResultsView {
+    pub created: u64,
+    pub updated: u64,
+    pub skipped: u64,
+    pub deleted: u64,
+    pub held_deletions: u64,
+    pub failed: u64,
+}
+
+/// Requests to the provider.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CallsView {
+    pub made: u64,
+    pub not_modified: u64,
+}
+
+/// Why a run failed, or what to know about one that did not.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErrorView {
+    pub code: String,
+    pub message: String,
+    #[serde(rename = "where")]
+    pub at: Option<String>,
+}
+
+impl From<&Run> for RunView {
+    fn from(run: &Run) -> Self {
+        let progress = &run.progress;
+        let results = &run.results;
+        let completed = matches!(run.status.as_str(), "completed" | "completed_with_warnings");
+        Self {
+            id: run.id.to_string(),
+            workspace: run.workspace.to_string(),
+            source: run.source.as_ref().map(ToString::to_string),
+            kind: run.kind.map(crate::model::SourceKind::as_str),
+            work: if run.work == crate::model::Work::Delete { "delete" } else { "sync" },
+            status: run.status.as_str(),
+            status_reason: run.status_reason.clone(),
+            trigger: run.trigger.as_str(),
+            triggered_by: run.triggered_by.to_string(),
+            reason: run.reason.clone(),
+            epoch: run.epoch,
+            created_at: run.created_at.rfc3339(),
+            started_at: shown(run.started_at),
+            finished_at: shown(run.finished_at),
+            last_progress_at: shown(run.last_progress_at),
+            resumes_at: shown(run.resumes_at),
+            lease_until: shown(run.lease_until),
+            progress: ProgressView {
+                percentage: progress.percentage(completed),
+                processed: progress.processed,
+                total: progress.total,
+                unit: match run.kind {
+                    Some(crate::model::SourceKind::Documents) => "documents",
+                    Some(crate::model::SourceKind::Index) => "files",
+                    _ => "items",
+                },
+                stage: progress.stage.map(crate::model::Stage::as_str),
+                current: progress.current.clone(),
+                page: progress.page,
+            },
+            results: ResultsView {
+                created: results.created,
+                updated: results.updated,
+                skipped: results.skipped,
+                deleted: results.deleted,
+                held_deletions: results.held_deletions,
+                failed: results.failed,
+            },
+            calls: CallsView { made: run.calls.made, not_modified: run.calls.not_modified },
+            estimated_completion: None,
+            error: run.error.clone().map(|error| ErrorView { code: error.code, message: error.message, at: error.at }),
+            warnings: run
+                .warnings
+                .iter()
+                .cloned()
+                .map(|warning| ErrorView { code: warning.code, message: warning.message, at: warning.at })
+                .collect(),
+            version: run.version,
+        }
+    }
+}
+

@@ -1,0 +1,180 @@
+//! The same scenarios against the stack as it is deployed: the SAM template, on
+//! an emulator of AWS that enforces the IAM policies of every function's role.
+//!
+//! `make test` builds the functions first (`sam build --config-env emulator`).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use futures::FutureExt;
+use pullcord_tests::scenarios::{self, Scenario};
+use pullcord_tests::world::{Deployed, SECRET, World};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A running emulator; it is stopped when this is dropped.
+struct Emulator {
+    port: u16,
+    state: TempDir,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// A command of this repository's own tools.
+fn tool(program: &str, port: u16) -> Command {
+    let mut command = Command::new(program);
+    let path = format!("{}:{}", root().join(".venv/bin").display(), option_env!("PATH").unwrap_or_default());
+    command.current_dir(root()).env("PATH", path);
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}").as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("SAM_CLI_TELEMETRY", "0"),
+        ("SAM_CLI_POLL_DELAY", "0.2"),
+    ] {
+        command.env(name, value);
+    }
+    command
+}
+
+/// What a command printed, if it succeeded.
+fn done(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|why| panic!("{command:?}: {why}; `make test` installs what is needed"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{command:?} failed:\n{}\n{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+impl Emulator {
+    fn start() -> Self {
+        // Whoever bound it last is the one to get it: nobody else picks ports here.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let state = tempfile::tempdir().unwrap();
+        let script = root().join("infra/emulator.sh");
+        // The emulator outlives the script and would keep its output open.
+        let log = std::fs::File::create(state.path().join("start.log")).unwrap();
+        let mut start = tool("sh", port);
+        start.arg(script).args(["start", &port.to_string()]).arg(state.path().join("emulator"));
+        let status = start.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
+        let said = || std::fs::read_to_string(state.path().join("start.log")).unwrap();
+        assert!(status.success(), "the emulator did not start: {}", said());
+        Self { port, state }
+    }
+
+    /// Deploys a template that was built, and says where the stack answers.
+    fn deploy(&self, template: &str) -> Deployed {
+        let built = root().join(".aws-sam/emulator").join(template);
+        assert!(built.exists(), "{} is missing: run `make test`, which builds it", built.display());
+        let documents = self.state.path().join("documents");
+        std::fs::create_dir_all(&documents).unwrap();
+        let documents = documents.canonicalize().unwrap();
+        let mut deploy = tool("sam", self.port);
+        deploy.args(["deploy", "--config-env", "emulator", "--config-file"]).arg(root().join("samconfig.toml"));
+        deploy.arg("--template-file").arg(&built).arg("--parameter-overrides");
+        deploy.args(["Architecture=x86_64", "AllowHosts=127.0.0.1", "WorkerConcurrency=0", "Alarms=false"]);
+        deploy.arg(format!("JwtSecret={SECRET}")).arg(format!("DocumentRoots={}", documents.display()));
+        done(&mut deploy);
+        let mut outputs = tool("sam", self.port);
+        outputs.args(["list", "stack-outputs", "--config-env", "emulator", "--config-file"]).arg(root().join("samconfig.toml"));
+        let outputs: Value = serde_json::from_str(&done(&mut outputs)).unwrap();
+        let output = |name: &str| {
+            let found = outputs.as_array().unwrap().iter().find(|output| output["OutputKey"] == name);
+            found.unwrap_or_else(|| panic!("no output {name} in {outputs}"))["OutputValue"].as_str().unwrap().to_owned()
+        };
+        let api_host = output("ApiUrl").trim_start_matches("http://").trim_start_matches("https://").split('/').next().unwrap().to_owned();
+        let endpoint = format!("http://127.0.0.1:{}", self.port);
+        Deployed { endpoint, api_host, ops: output("OpsFunction"), scheduler: output("SchedulerFunction"), documents }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let stopped = tool("sh", self.port).arg(root().join("infra/emulator.sh")).arg("stop").arg(self.state.path().join("emulator")).status();
+        assert!(stopped.is_ok_and(|status| status.success()), "the emulator did not stop");
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// A world of a stack whose first operator has just been made, by the ops
+/// function as the guide says.
+async fn world(stack: Deployed) -> World {
+    let world = World::deployed(stack).await;
+    let granted = world.ops(json!({"op": "grant", "workspace": "*", "user": "admin", "role": "admin"})).await;
+    assert_eq!(granted["user"], "admin", "{granted}");
+    world
+}
+
+async fn plays(scenario: &Scenario, world: &World) -> bool {
+    std::panic::AssertUnwindSafe((scenario.play)(world)).catch_unwind().await.is_ok()
+}
+
+#[test]
+fn the_deployed_stack_keeps_every_promise() {
+    let emulator = Emulator::start();
+    let stack = emulator.deploy("template.yaml");
+    let failed: Vec<&str> = runtime().block_on(async {
+        let world = world(stack).await;
+        let mut failed = Vec::new();
+        for scenario in scenarios::all() {
+            let began = pullcord_core::clock::Clock::system().now();
+            let kept = plays(&scenario, &world).await;
+            let took = pullcord_core::clock::Clock::system().now().since(began);
+            println!("{} {} ({} ms)", if kept { "kept  " } else { "BROKEN" }, scenario.name, took.as_millis());
+            if !kept {
+                failed.push(scenario.name);
+            }
+        }
+        failed
+    });
+    assert!(failed.is_empty(), "{} scenarios failed on the deployed stack: {failed:#?}", failed.len());
+}
+
+/// The policies are enforced, and none is wider than it must be where it counts:
+/// with one permission taken away, the scenario that needs it fails.
+#[test]
+fn a_permission_less_is_a_promise_less() {
+    let built = root().join(".aws-sam/emulator/template.yaml");
+    let whole = std::fs::read_to_string(&built).unwrap_or_else(|why| panic!("{}: {why}: run `make test`", built.display()));
+    let cases = [
+        ("ApiRole", "kms:Encrypt", "issues::a_first_sync_"),
+        ("ApiRole", "dynamodb:UpdateItem", "runs::of_a_hundred_triggers_one_is_accepted_here"),
+        ("OpsRole", "dynamodb:PutItem", ""),
+    ];
+    for (role, action, needing) in cases {
+        let name = "template-with-a-permission-less.yaml";
+        std::fs::write(built.with_file_name(name), without(&whole, role, action)).unwrap();
+        let emulator = Emulator::start();
+        let stack = emulator.deploy(name);
+        let kept = runtime().block_on(async {
+            let world = std::panic::AssertUnwindSafe(world(stack)).catch_unwind().await;
+            match (world, scenarios::all().find(|scenario| !needing.is_empty() && scenario.name.contains(needing))) {
+                // Without it not even the first operator can be made.
+                (Err(_), _) => false,
+                (Ok(world), Some(scenario)) => plays(&scenario, &world).await,
+                (Ok(_), None) => true,
+            }
+        });
+        assert!(!kept, "{role} works without {action}: the policy is not enforced, or too wide");
+    }
+}
+
+/// A template in which one role lacks one action.
+fn without(template: &str, role: &str, action: &str) -> String {
+    let start = template.find(&format!("\n  {role}:\n")).unwrap_or_else(|| panic!("no {role}"));
+    let end = template[start + 3..].find("\n  Ops").or(template[start + 3..].find("Role:\n    Type")).map_or(template.len(), |at| start + 3 + at);
+    let body = &template[start..end];
+    let line = body.lines().find(|line| line.trim().trim_start_matches("- ").trim_start_matches("Action: ") == action);
+    let line = line.unwrap_or_else(|| panic!("{role} has no {action}"));
+    // An action that no request ever has keeps the statement well-formed.
+    let harmless = line.replace(action, "dynamodb:DescribeLimits");
+    format!("{}{}{}", &template[..start], body.replacen(line, &harmless, 1), &template[end..])
+}
