@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A point in time, in milliseconds since the Unix epoch. Rows store the number.
@@ -127,7 +127,9 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     if !text.starts_with('P') {
         return None;
     }
-    let span: SignedDuration = text.parse().ok()?;
+    let span: Span = text.parse().ok()?;
+    // Days and weeks are whole ones of 24 hours; months and years have no length.
+    let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
     Duration::try_from(span).ok()
 }
 
@@ -146,6 +148,9 @@ mod tests {
     fn durations_are_iso_8601_and_round_up() {
         assert_eq!(parse_duration("PT5M"), Some(Duration::from_secs(300)));
         assert_eq!(parse_duration("PT1H30M"), Some(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("P1DT12H"), Some(Duration::from_hours(36)));
+        assert_eq!(parse_duration("P2W"), Some(Duration::from_hours(14 * 24)));
+        assert_eq!(parse_duration("P1M"), None);
         assert_eq!(parse_duration("5 minutes"), None);
         assert_eq!(parse_duration("-PT5M"), None);
         assert_eq!(show_duration(Duration::from_millis(179_001)), "PT3M");

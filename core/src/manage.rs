@@ -138,7 +138,7 @@ pub struct ChangedWorkspace {
     pub name: Option<String>,
     pub cooldowns: BTreeMap<String, Option<Duration>>,
     pub quota_floor: Option<Option<u64>>,
-    pub max_concurrent_runs: Option<Option<u32>>,
+    pub max_concurrent_runs: Option<Option<u64>>,
 }
 
 pub async fn change_workspace(plane: &Plane, asker: &Asker, slug: &WorkspaceId, change: ChangedWorkspace) -> Result<Workspace, Error> {
@@ -147,8 +147,8 @@ pub async fn change_workspace(plane: &Plane, asker: &Asker, slug: &WorkspaceId, 
     if let Some(name) = &change.name {
         checked_name("name", name, &mut complaints);
     }
-    if change.max_concurrent_runs == Some(Some(0)) {
-        complaints.push(Complaint { at: "max_concurrent_runs".into(), why: "must be at least 1, or null for no limit".into() });
+    if change.max_concurrent_runs.flatten().is_some_and(|most| !(1..=10_000).contains(&most)) {
+        complaints.push(Complaint { at: "max_concurrent_runs".into(), why: "must be from 1 to 10000, or null for no limit".into() });
     }
     all_well(complaints)?;
     let changed = loop {
@@ -156,7 +156,7 @@ pub async fn change_workspace(plane: &Plane, asker: &Asker, slug: &WorkspaceId, 
         let seen = workspace.version;
         apply(&mut workspace, &change)?;
         workspace.version += 1;
-        let audit = line(plane, slug, &person.user, "workspace.changed", [("limits", format!("{:?}", workspace.limits))])?;
+        let audit = line(plane, slug, &person.user, "workspace.changed", [("limits", serde_json::to_string(&workspace.limits).unwrap_or_default())])?;
         if plane.store.change_workspace(&workspace, seen, audit).await? {
             break workspace;
         }

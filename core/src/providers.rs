@@ -43,13 +43,17 @@ pub struct PageRequest {
     /// their last change: seen again unchanged, they are not read again.
     #[serde(default)]
     pub overlap: Vec<(String, Moment)>,
+    /// Asks for one entry that could not be read before. That it is gone by now is
+    /// no failure.
+    #[serde(default)]
+    pub single: bool,
 }
 
 impl PageRequest {
     /// The page after this one, at `url`.
     #[must_use]
     pub fn followed_by(&self, url: String) -> Self {
-        Self { url, number: self.number + 1, overlap: Vec::new(), ..self.clone() }
+        Self { url, number: self.number + 1, overlap: Vec::new(), single: false, ..self.clone() }
     }
 }
 
@@ -72,7 +76,10 @@ impl Reply {
 pub struct Wanted {
     /// Only what changed since; everything if unset.
     pub since: Option<Moment>,
+    /// New items that are closed already are wanted too.
     pub include_closed: bool,
+    /// Items are known that may have been closed: every state has to be listed.
+    pub knows_items: bool,
 }
 
 /// One page, read.
@@ -90,6 +97,8 @@ pub struct Page {
 /// An entry that could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
+    /// The provider's id of it, if that much could be read.
+    pub id: Option<String>,
     pub which: String,
     pub why: String,
 }
@@ -111,6 +120,9 @@ pub trait Provider: Send + Sync {
 
     /// The request for a stream's first page.
     fn begin(&self, source: &Source, stream: Stream, wanted: Wanted) -> PageRequest;
+
+    /// The request for one entry alone, which is not part of a listing.
+    fn single(&self, source: &Source, stream: Stream, id: &str) -> PageRequest;
 
     /// The headers that show a credential.
     fn authorize(&self, credential: &Credential) -> Vec<(&'static str, String)>;

@@ -22,7 +22,7 @@ use table::{Commit, Lost, Query, Table};
 use crate::admission::{Counted, release};
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{Gate, Owner, Run, RunId, Source, SourceId, Stream, StreamState};
+use crate::model::{Gate, Owner, Run, RunId, Source, SourceId, Stream, StreamState, WorkspaceId};
 
 /// The table, as the doors see it.
 #[derive(Clone, Debug)]
@@ -150,9 +150,7 @@ impl Store {
             writes.push(conditions::quota_left("quota", key, floor, now));
         }
         if let Some((scope, idempotency)) = &idempotency {
-            let mut row = encode("idempotency", &keys::idempotency(scope), idempotency)?;
-            expire(&mut row, idempotency.expires_at);
-            writes.push(conditions::put_unless_live("idempotency", row, now));
+            writes.push(conditions::put_unless_live("idempotency", idempotency_row(scope, idempotency)?, now));
         }
         for (id, audit) in &audit {
             writes.push(conditions::put("audit", encode_audit(&run.workspace, id, audit)?));
@@ -260,18 +258,34 @@ impl Store {
         self.table.get(key).await?.map(decode).transpose()
     }
 
-    /// Writes one line of the audit.
-    pub async fn audit(&self, workspace: &crate::model::WorkspaceId, id: &str, audit: &Audit) -> Result<(), Fault> {
-        self.table.commit(vec![conditions::put("audit", encode_audit(workspace, id, audit)?)]).await.map(drop)
+    /// Puts on record that someone joined a run, and remembers their key.
+    pub async fn attach(
+        &self,
+        workspace: &WorkspaceId,
+        id: &str,
+        audit: &Audit,
+        key: Option<(&str, Idempotency)>,
+        now: Moment,
+    ) -> Result<(), Fault> {
+        let mut writes = vec![conditions::put("audit", encode_audit(workspace, id, audit)?)];
+        if let Some((scope, idempotency)) = key {
+            writes.push(conditions::put_unless_live("idempotency", idempotency_row(scope, &idempotency)?, now));
+        }
+        self.table.commit(writes).await.map(drop)
     }
 
     /// Counts a refusal: the same one in the same minute is one line.
-    pub async fn audit_folded(&self, workspace: &crate::model::WorkspaceId, id: &str, audit: &Audit) -> Result<(), Fault> {
+    pub async fn audit_folded(&self, workspace: &WorkspaceId, id: &str, audit: &Audit) -> Result<(), Fault> {
         let row = encode_audit(workspace, id, audit)?;
-        let minute = Moment(audit.at.0 - audit.at.0.rem_euclid(60_000));
-        let write = conditions::count_audit("audit", keys::audit(workspace, minute, id), &row);
+        let write = conditions::count_audit("audit", keys::audit(workspace, audit.at, id), &row);
         self.table.commit(vec![write]).await.map(drop)
     }
+}
+
+fn idempotency_row(scope: &str, idempotency: &Idempotency) -> Result<Row, Fault> {
+    let mut row = encode("idempotency", &keys::idempotency(scope), idempotency)?;
+    expire(&mut row, idempotency.expires_at);
+    Ok(row)
 }
 
 /// The runs that can be read. One that cannot, from a newer build say, must not

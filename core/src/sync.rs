@@ -23,6 +23,7 @@ mod held;
 mod items;
 mod pages;
 mod removal;
+mod weather;
 
 use held::Held;
 

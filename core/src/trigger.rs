@@ -50,7 +50,7 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
         return repeat(plane, key, used).await;
     }
     if let (Some(age), Some(at)) = (ask.max_age, rows.gate.last_synced_at.max(rows.gate.last_checked_at)) {
-        if rows.gate.status == SourceStatus::Synced && now.since(at) <= age {
+        if is_in_order(&rows.gate) && now.since(at) <= age {
             return Ok(Answer::Fresh { last_synced_at: at });
         }
     }
@@ -65,18 +65,24 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
     Box::pin(Attempt { plane, ask: &ask, now }.enter(rows)).await
 }
 
+/// Whether what was synced last is what there is: an error since then is not.
+fn is_in_order(gate: &Gate) -> bool {
+    let status = if gate.status == SourceStatus::Syncing { gate.status_before } else { gate.status };
+    status == SourceStatus::Synced
+}
+
 /// Whether the caller may ask this of this source, and whether it makes sense.
 fn allow(rows: &SourceRows, person: &Person, ask: &Ask) -> Result<(), Error> {
     let source = &rows.source;
     let role = person.role_in(&source.workspace).ok_or(Error::NotFound("source"))?;
+    // A deletion that failed can be asked for again.
+    let unfinished = ask.work == Work::Delete && rows.gate.status == SourceStatus::Error;
+    if (source.deleted_at.is_some() && !unfinished) || ask.kind.is_some_and(|kind| kind != source.kind) {
+        return Err(Error::NotFound("source"));
+    }
     let right = if ask.work == Work::Delete { Right::Administer } else { Right::to_sync(source.kind) };
     if !role.may(right) {
         return Err(Error::Forbidden(format!("a {role} may not sync a source of kind {}", source.kind.as_str())));
-    }
-    // A deletion that failed can be asked for again.
-    let unfinished = ask.work == Work::Delete && rows.gate.status == SourceStatus::Error;
-    if source.deleted_at.is_some() && !unfinished {
-        return Err(Error::NotFound("source"));
     }
     if ask.override_cooldown.is_some() && !role.may(Right::Administer) {
         return Err(Error::Forbidden("only an admin may override a cooldown".into()));
@@ -219,7 +225,8 @@ impl Attempt<'_> {
         let run = run.ok_or(Error::NotFound("run"))?;
         let line = audit_of(&run, self.ask.asker.user(), "run.attached", self.now, BTreeMap::new());
         let id = self.plane.chance.id(self.now).to_string();
-        self.plane.store.audit(&run.workspace, &id, &line).await?;
+        let remembered = self.ask.idempotency.as_ref().map(|key| (key.scope.as_str(), self.remembered(key, &run)));
+        self.plane.store.attach(&run.workspace, &id, &line, remembered, self.now).await?;
         Ok(Answer::Attached(Box::new(run)))
     }
 
@@ -340,7 +347,8 @@ async fn refuse(plane: &Plane, ask: &Ask, source: &Source, refusal: Refusal) -> 
     };
     let facts = BTreeMap::from([("rule".to_owned(), rule.to_owned()), ("why".to_owned(), refusal.to_string())]);
     let what = "trigger.refused".to_owned();
-    let line = Audit { at: now, who: user.clone(), what, source: Some(source.id.clone()), run, facts, count: 1 };
+    let minute = Moment(now.0 - now.0.rem_euclid(60_000));
+    let line = Audit { at: minute, who: user.clone(), what, source: Some(source.id.clone()), run, facts, count: 1 };
     plane.store.audit_folded(&source.workspace, &short_name(&format!("{user}\n{rule}\n{}", source.id)), &line).await?;
     Err(refusal.into())
 }

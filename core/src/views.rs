@@ -16,7 +16,7 @@ mod people;
 mod run;
 
 pub use people::{MemberView, ProjectView, TokenView, WorkspaceView};
-pub use run::{CallsView, ErrorView, ProgressView, ResultsView, RunView};
+pub use run::{CallsView, ChildrenView, ErrorView, ProgressView, ResultsView, RunView};
 
 fn shown(at: Option<Moment>) -> Option<String> {
     at.map(Moment::rfc3339)

@@ -824,6 +824,27 @@ async fn a_reset_without_a_cursor_resets_nothing(world: &World) {
     assert!(parameter(&given.requests(world)[1], "since").is_some());
 }
 
+/// S0.14: after a reset, increments look at what is new and not ever further back.
+#[expect(dead_code, reason = "a reset leaves begun_at, and a next run of one page does not clear it: the watermark stands still for ever")]
+async fn increments_move_on_after_a_reset_backfill(world: &World) {
+    if !world.is_local() {
+        return;
+    }
+    let (given, _) = a_stopped_backfill(world).await;
+    given.admin.press(&format!("/v1/sources/{}/reset-backfill", given.source)).await.is(200);
+    for number in 4..=250 {
+        given.repository.delete_issue(number);
+    }
+    for title in ["One", "Two", "Three"] {
+        world.clock.turn(SignedDuration::from_hours(1));
+        given.repository.edit_issue(1, |issue| issue.title = title.into());
+        assert_eq!(given.sync(json!({})).await["status"], "completed");
+    }
+
+    let asked = given.requests(world);
+    assert!(parameter(&asked[5], "since") > parameter(&asked[4], "since"), "{:?}", asked[5].query);
+}
+
 /// S0.32: a reset is for admins, and not while a run is under way.
 async fn a_backfill_is_not_reset_under_a_run_or_by_anyone(world: &World) {
     let given = given(world).await;

@@ -5,7 +5,7 @@ use super::{admin, all_well, checked_id, checked_name, line};
 use crate::admission::Surface;
 use crate::clock::Moment;
 use crate::error::Error;
-use crate::model::{Limits, ProjectId, Right, Source, SourceId, SourceKind, Webhook, Work, WorkspaceId};
+use crate::model::{Limits, Project, ProjectId, Right, Source, SourceId, SourceKind, Webhook, Work, WorkspaceId};
 use crate::plane::Plane;
 use crate::providers;
 use crate::status;
@@ -130,8 +130,7 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         }
         None => {}
     }
-    let named = if kind == Some(SourceKind::Documents) && new.project.is_none() { Some(&new.id) } else { new.project.as_ref() };
-    let project = match named {
+    let project = match &new.project {
         Some(id) => plane.store.project(&ProjectId::known(id)).await?.filter(|project| project.workspace == *workspace),
         None => None,
     };
@@ -167,14 +166,29 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         id,
     };
     let audit = line(plane, workspace, &person.user, "source.created", [("source", source.id.to_string())])?;
-    let adopted = project.filter(|project| source.kind == SourceKind::Documents && project.id.as_str() == source.id.as_str());
-    let adopted = adopted.map(|mut project| {
-        project.documents = Some(source.id.clone());
-        project
-    });
-    match plane.store.create_source(&source, adopted.as_ref(), audit).await? {
+    let namesake = match source.kind {
+        SourceKind::Documents => Some(namesake(plane, &source).await?),
+        _ => None,
+    };
+    match plane.store.create_source(&source, namesake.as_ref().map(|(project, is_new)| (project, *is_new)), audit).await? {
         None => Ok(source),
+        Some("project") => Err(Error::Conflict(format!("the project id {} is taken", source.id))),
         Some(_) => Err(Error::Conflict(format!("the source id {} is taken", source.id))),
+    }
+}
+
+/// The project of the same id, through which a folder of documents is seen; and
+/// whether it is yet to be made.
+async fn namesake(plane: &Plane, source: &Source) -> Result<(Project, bool), Error> {
+    let id = ProjectId::known(source.id.as_str());
+    let documents = Some(source.id.clone());
+    match plane.store.project(&id).await? {
+        Some(project) if project.workspace == source.workspace => Ok((Project { documents, ..project }, false)),
+        Some(_) => Err(Error::Conflict(format!("the project id {id} is taken"))),
+        None => {
+            let (workspace, name, created_at) = (source.workspace.clone(), source.name.clone(), source.created_at);
+            Ok((Project { id, workspace, name, created_at, documents }, true))
+        }
     }
 }
 
@@ -310,20 +324,17 @@ pub async fn reset_backfill(plane: &Plane, asker: &Asker, id: &SourceId) -> Resu
         for include_closed in [false, true] {
             let mut state = plane.store.stream_state(id, *stream, include_closed).await?;
             let seen = state.version;
-            if seen == 0 {
-                continue;
-            }
-            let cursor = state.cursor.take();
-            state.watermark = None;
+            let Some(cursor) = state.cursor.take() else { continue };
+            (state.watermark, state.begun_at) = (None, None);
             state.version += 1;
             let write = Store::stream_write(id, *stream, include_closed, &state, seen)?;
-            let facts = [("source", id.to_string()), ("previous_cursor", cursor.clone().unwrap_or_default())];
+            let facts = [("source", id.to_string()), ("previous_cursor", cursor.clone())];
             let audit = line(plane, &looked.source.workspace, asker.user(), "backfill.reset", facts)?;
             if let crate::store::table::Commit::Lost(_) = plane.store.table.commit(vec![write, audit]).await? {
                 // A run came in between: its place is not ours to forget.
                 return Err(Error::Conflict("a run began meanwhile: wait for it, then reset again".into()));
             }
-            previous = previous.or(cursor);
+            previous = previous.or(Some(cursor));
         }
     }
     Ok(previous)

@@ -17,7 +17,7 @@ pub struct Workspace {
     #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
-    pub max_concurrent_runs: Option<u32>,
+    pub max_concurrent_runs: Option<u64>,
     pub version: u64,
 }
 

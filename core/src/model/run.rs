@@ -234,6 +234,15 @@ pub struct Run {
     /// Where to go on: the provider's next request, or the place in the folder.
     #[serde(default)]
     pub next_request: Option<String>,
+    /// Entries that an earlier run could not read, yet to be asked for.
+    #[serde(default)]
+    pub again: Vec<String>,
+    /// Entries that this run could not read.
+    #[serde(default)]
+    pub unread: Vec<String>,
+    /// A request met on the way, to notice when pages lead in a circle.
+    #[serde(default)]
+    pub met: Option<String>,
     /// Items of the next request that an earlier part already counted.
     #[serde(default)]
     pub counted: Vec<String>,
@@ -305,6 +314,9 @@ impl Run {
             claims_since_progress: 0,
             part_no: 0,
             next_request: None,
+            again: Vec::new(),
+            unread: Vec::new(),
+            met: None,
             counted: Vec::new(),
             tries: 0,
             cancel_requested: false,

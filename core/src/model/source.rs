@@ -242,5 +242,8 @@ pub struct StreamState {
     /// Up to when the first of its attempts knows of changes.
     #[serde(default)]
     pub begun_at: Option<Moment>,
+    /// Entries that could not be read: they are asked for again next time.
+    #[serde(default)]
+    pub failed: Vec<String>,
     pub version: u64,
 }

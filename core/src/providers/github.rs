@@ -74,7 +74,7 @@ impl Provider for GitHub {
     fn begin(&self, source: &Source, stream: Stream, wanted: Wanted) -> PageRequest {
         let base = source.base_url.as_deref().unwrap_or(self.default_base_url()).trim_end_matches('/');
         let repository = source.repository.as_deref().unwrap_or_default();
-        let state = if wanted.include_closed || wanted.since.is_some() { "all" } else { "open" };
+        let state = if wanted.include_closed || wanted.knows_items || wanted.since.is_some() { "all" } else { "open" };
         let since = wanted.since.map(|since| format!("&since={}", since.rfc3339())).unwrap_or_default();
         PageRequest {
             stream,
@@ -83,7 +83,14 @@ impl Provider for GitHub {
             body: None,
             number: 1,
             overlap: Vec::new(),
+            single: false,
         }
+    }
+
+    fn single(&self, source: &Source, stream: Stream, id: &str) -> PageRequest {
+        let list = self.begin(source, stream, Wanted::default());
+        let base = list.url.split('?').next().unwrap_or_default();
+        PageRequest { url: format!("{base}/{id}"), single: true, ..list }
     }
 
     fn authorize(&self, credential: &Credential) -> Vec<(&'static str, String)> {
@@ -91,14 +98,20 @@ impl Provider for GitHub {
     }
 
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable> {
-        let entries: Vec<Value> = serde_json::from_slice(&reply.body).map_err(|why| Unreadable(format!("not a list of issues: {why}")))?;
+        let unreadable = |why: &dyn std::fmt::Display| Unreadable(format!("not a list of issues: {why}"));
+        let entries = match serde_json::from_slice(&reply.body).map_err(|why| unreadable(&why))? {
+            Value::Array(entries) => entries,
+            one @ Value::Object(_) if asked.single => vec![one],
+            _ => return Err(unreadable(&"it is something else")),
+        };
         let mut page = Page { next: next_page(asked, reply, &entries)?, ..Page::default() };
         for (position, entry) in entries.into_iter().enumerate() {
+            let id = entry.get("number").filter(|number| number.is_u64()).map(ToString::to_string);
             let which = entry.get("number").map_or_else(|| format!("entry {position}"), |number| format!("#{number}"));
             match serde_json::from_value::<Issue>(entry) {
                 Ok(issue) if issue.pull_request.is_some() || was_read(asked, &issue) => {}
                 Ok(issue) => page.items.push(item(source, issue)),
-                Err(why) => page.rejected.push(Rejected { which, why: why.to_string() }),
+                Err(why) => page.rejected.push(Rejected { id, which, why: why.to_string() }),
             }
         }
         Ok(page)

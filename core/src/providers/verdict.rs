@@ -112,7 +112,7 @@ fn speaks_of(message: &str, words: &[&str]) -> bool {
     words.iter().any(|word| message.contains(word))
 }
 
-/// The provider's own words, short enough to show. Forges put them in different
+/// The provider's own words, to be shortened once secrets are out of them. Forges put them in different
 /// places, and some send plain text.
 fn message_of(reply: &Reply) -> String {
     let text = match serde_json::from_slice::<Value>(&reply.body) {
@@ -126,7 +126,7 @@ fn message_of(reply: &Reply) -> String {
         Ok(_) => String::new(),
         Err(_) => String::from_utf8_lossy(&reply.body).trim().to_owned(),
     };
-    text.chars().filter(|character| !character.is_control()).take(300).collect()
+    text.chars().filter(|character| !character.is_control()).take(4000).collect()
 }
 
 #[cfg(test)]

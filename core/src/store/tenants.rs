@@ -134,13 +134,19 @@ impl Store {
         self.taken(writes).await
     }
 
-    /// Writes a new source, with the project it newly belongs to. What was taken
-    /// already, if anything.
-    pub async fn create_source(&self, source: &Source, project: Option<&Project>, audit: Write) -> Result<Option<&'static str>, Fault> {
+    /// Writes a new source, with the project it is seen through: a new one, or one
+    /// that had no documents. What was taken already, if anything.
+    pub async fn create_source(
+        &self,
+        source: &Source,
+        project: Option<(&Project, bool)>,
+        audit: Write,
+    ) -> Result<Option<&'static str>, Fault> {
         let mut writes = Self::source_writes(source)?;
         writes.push(audit);
-        if let Some(project) = project {
-            writes.push(conditions::put("project", encode("project", &keys::project(&project.id), project)?));
+        if let Some((project, is_new)) = project {
+            let row = encode("project", &keys::project(&project.id), project)?;
+            writes.push(if is_new { conditions::put_new("project", row) } else { conditions::put("project", row) });
             let listing = keys::project_listing(&project.workspace, &project.id);
             writes.push(conditions::put("listing", encode("project_listing", &listing, project)?));
         }

@@ -10,27 +10,28 @@ use serde::{Deserialize, Serialize};
 
 use super::held::Held;
 use super::items::{Changes, compare, count, parts, writes};
-use super::{End, LONGEST_NAP, Stop};
+use super::weather::{MOST_TRIES, origin, redacted};
+use super::{End, Stop};
 use crate::admission::Counted;
 use crate::clock::Moment;
 use crate::error::Fault;
 use crate::http::{Outgoing, Unanswered};
 use crate::model::{Item, Run, Source, Stage, Stream, StreamState};
 use crate::plane::Plane;
-use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, Wait, Wanted, limit_of, stays_home};
+use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, Wanted, limit_of, stays_home};
 use crate::store::Store;
 use crate::store::conditions::Write;
 use crate::store::items::Quota;
 use crate::trigger::quota_key;
 use crate::vault::Credential;
 
-/// Tries at one request before a run is given up.
-const MOST_TRIES: u32 = 5;
+/// Entries that a stream remembers because they could not be read.
+const MOST_UNREAD: usize = 100;
 /// How far back an increment looks past the end of the one before, for clocks
 /// that disagree.
 const OVERLAP: Duration = Duration::from_mins(5);
 /// A stream that the provider does not have is a warning, never "no data".
-const NOT_AVAILABLE: &str = "STREAM_NOT_AVAILABLE";
+pub(super) const NOT_AVAILABLE: &str = "STREAM_NOT_AVAILABLE";
 /// Replies between two notes of the quota.
 const QUOTA_EVERY: u64 = 10;
 
@@ -44,14 +45,22 @@ enum Place {
 }
 
 /// What one slice needs all along.
-struct Reading<'a> {
-    source: &'a Source,
+pub(super) struct Reading<'a> {
+    pub(super) source: &'a Source,
     provider: &'static dyn Provider,
-    stream: Stream,
+    pub(super) stream: Stream,
     credential: Option<Credential>,
     state: StreamState,
     /// What the last replies said is left, and is yet to be recorded.
     quota: Option<Quota>,
+}
+
+/// What a reply comes to.
+pub(super) enum Met {
+    Page(Page),
+    /// The same request is to be tried again now.
+    Again,
+    End(End),
 }
 
 /// A request and what came of it.
@@ -96,6 +105,7 @@ impl Reading<'_> {
     fn begin(&self, run: &mut Run) -> PageRequest {
         let stored = self.state.cursor.as_deref().filter(|_| !run.options.full && self.state.watermark.is_none());
         let stored = stored.and_then(|cursor| serde_json::from_str::<PageRequest>(cursor).ok());
+        run.again.clone_from(&self.state.failed);
         if let Some(request) = stored.filter(|request| self.is_home(request)) {
             return request;
         }
@@ -104,7 +114,11 @@ impl Reading<'_> {
     }
 
     fn first_page(&self, run: &Run) -> PageRequest {
-        let wanted = Wanted { since: run.since, include_closed: run.options.include_closed };
+        let wanted = Wanted {
+            since: run.since,
+            include_closed: run.options.include_closed,
+            knows_items: self.state.watermark.is_some(),
+        };
         self.provider.begin(self.source, self.stream, wanted)
     }
 
@@ -116,59 +130,22 @@ impl Reading<'_> {
     }
 
     async fn pages(&mut self, held: &mut Held<'_>, mut request: PageRequest) -> Result<End, Stop> {
-        let mut fetched = self.fetch(held.plane, &request).await;
-        held.run.calls.made += 1;
+        let mut fetched = self.ask(held, &request).await;
         loop {
-            let reply = match fetched {
-                Fetched::Reply(reply) => reply,
-                Fetched::Unanswered(Unanswered::Forbidden(address)) => {
-                    let why = Unanswered::Forbidden(address).to_string();
-                    return Ok(End::failed("ADDRESS_NOT_ALLOWED", why, Some(request.url)));
-                }
-                Fetched::Unanswered(why) => {
-                    let verdict = Verdict::Retry(why.to_string());
-                    match self.weather(held, &request, verdict).await? {
-                        Some(end) => return Ok(end),
-                        None => fetched = self.again(held, &request).await,
-                    }
+            let mut page = match self.read(held, &mut request, fetched).await? {
+                Met::Page(page) => page,
+                Met::Again => {
+                    fetched = self.ask(held, &request).await;
                     continue;
                 }
+                Met::End(end) => return Ok(end),
             };
-            held.heartbeat().await?;
-            self.note(held, &reply, &request);
-            match self.provider.judge(&reply) {
-                Verdict::Readable => {}
-                Verdict::Moved(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
-                    held.run.tries += 1;
-                    request.url = to;
-                    fetched = self.again(held, &request).await;
-                    continue;
-                }
-                verdict => match self.weather(held, &request, verdict).await? {
-                    Some(end) => return Ok(end),
-                    None => {
-                        fetched = self.again(held, &request).await;
-                        continue;
-                    }
-                },
+            let mut again = held.run.again.clone();
+            if page.next.is_none() {
+                page.next = again.pop().map(|id| self.provider.single(self.source, self.stream, &id));
             }
-            let page = match self.provider.read(self.source, &request, &reply) {
-                Ok(page) => page,
-                Err(unreadable) => match self.weather(held, &request, Verdict::Retry(unreadable.0)).await? {
-                    Some(end) => return Ok(end),
-                    None => {
-                        fetched = self.again(held, &request).await;
-                        continue;
-                    }
-                },
-            };
-            if let Some(next) = page.next.as_ref().filter(|next| !stays_home(&request.url, &next.url)) {
-                let why =
-                    format!("the provider's next page is at another address ({}), where the credential must not go", origin(&next.url));
-                return Ok(End::failed("PAGE_LEFT_ORIGIN", why, Some(request.url)));
-            }
-            if page.next.as_ref().is_some_and(|next| next.url == request.url && next.body == request.body) {
-                return Ok(End::failed("PAGE_REPEATS", "the provider's next page is the same page again", Some(request.url)));
+            if let Some(end) = astray(&held.run, &request, page.next.as_ref()) {
+                return Ok(end);
             }
             let next = page.next.clone();
             let ahead = next.clone().filter(|_| !held.time_is_up());
@@ -179,7 +156,7 @@ impl Reading<'_> {
                     None => None,
                 }
             };
-            let (committed, early) = futures::join!(reader.commit(held, page), fetching);
+            let (committed, early) = futures::join!(reader.commit(held, page, again), fetching);
             self.state = committed?;
             self.record_quota(held).await;
             let Some(next) = next else { return self.finish(held) };
@@ -187,6 +164,49 @@ impl Reading<'_> {
             held.run.calls.made += 1;
             (request, fetched) = (next, early);
         }
+    }
+
+    /// Makes a page of what came of a request, or says what to do instead.
+    async fn read(&mut self, held: &mut Held<'_>, request: &mut PageRequest, fetched: Fetched) -> Result<Met, Stop> {
+        let verdict = match fetched {
+            Fetched::Unanswered(why @ Unanswered::Forbidden(_)) => {
+                return Ok(Met::End(End::failed("ADDRESS_NOT_ALLOWED", why.to_string(), Some(request.url.clone()))));
+            }
+            Fetched::Unanswered(why) => Verdict::Retry(why.to_string()),
+            Fetched::Reply(reply) => {
+                held.heartbeat().await?;
+                self.note(held, &reply, request);
+                match self.provider.judge(&reply) {
+                    Verdict::Readable => match self.provider.read(self.source, request, &reply) {
+                        Ok(page) => return Ok(Met::Page(self.redacted(page))),
+                        Err(unreadable) => Verdict::Retry(unreadable.0),
+                    },
+                    verdict => verdict,
+                }
+            }
+        };
+        match verdict {
+            Verdict::Missing(_) | Verdict::Unavailable(_) if request.single => Ok(Met::Page(Page::default())),
+            Verdict::Moved(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
+                held.run.tries += 1;
+                request.url = to;
+                Ok(Met::Again)
+            }
+            verdict => self.weather(held, request, verdict.redacted(self.secret())).await,
+        }
+    }
+
+    /// What must not be seen again, should the provider repeat it.
+    fn secret(&self) -> Option<&str> {
+        self.credential.as_ref().map(|credential| credential.token.as_str())
+    }
+
+    fn redacted(&self, mut page: Page) -> Page {
+        for rejected in &mut page.rejected {
+            rejected.which = redacted(&rejected.which, self.secret());
+            rejected.why = redacted(&rejected.why, self.secret());
+        }
+        page
     }
 
     async fn fetch(&self, plane: &Plane, request: &PageRequest) -> Fetched {
@@ -198,7 +218,7 @@ impl Reading<'_> {
         }
     }
 
-    async fn again(&self, held: &mut Held<'_>, request: &PageRequest) -> Fetched {
+    async fn ask(&self, held: &mut Held<'_>, request: &PageRequest) -> Fetched {
         held.run.calls.made += 1;
         self.fetch(held.plane, request).await
     }
@@ -222,7 +242,7 @@ impl Reading<'_> {
 
     /// Records what is left, once the run is known to be ours still. It is advice
     /// to the next trigger: failing to write it must not fail this run.
-    async fn record_quota(&mut self, held: &Held<'_>) {
+    pub(super) async fn record_quota(&mut self, held: &Held<'_>) {
         let (Some(quota), Some(key)) = (self.quota.take(), quota_key(self.source)) else { return };
         if let Err(why) = held.plane.store.record_quota(&key, &quota).await {
             tracing::warn!(decision = "quota.unrecorded", error = %why);
@@ -231,71 +251,10 @@ impl Reading<'_> {
         crate::telemetry::emit(&held.plane.config, held.now(), &metric, &[("Provider", self.provider.name())]);
     }
 
-    /// Decides on a reply that is no page: try again, wait, or end. `None` means
-    /// that the same request is to be tried again now.
-    async fn weather(&mut self, held: &mut Held<'_>, request: &PageRequest, verdict: Verdict) -> Result<Option<End>, Stop> {
-        self.record_quota(held).await;
-        let at = Some(request.url.clone());
-        let (wait, why, code) = match verdict {
-            Verdict::Retry(why) => (Wait::Unknown, why, "PROVIDER_UNAVAILABLE"),
-            Verdict::Throttled { wait, why } => {
-                tracing::info!(decision = "provider.limited", workspace = %held.run.workspace, source = %self.source.id, run = %held.run.id, why);
-                (wait, why, "PROVIDER_LIMITED")
-            }
-            Verdict::Unavailable(why) => {
-                let message = format!("{} cannot be read: {why}", self.stream.as_str());
-                held.run.warn(NOT_AVAILABLE, message, at);
-                return self.finish(held).map(Some);
-            }
-            Verdict::Readable | Verdict::Unchanged => return self.finish(held).map(Some),
-            Verdict::Unauthenticated(why) => {
-                return Ok(Some(End::failed("CREDENTIAL_REJECTED", format!("the provider does not accept the credential: {why}"), at)));
-            }
-            Verdict::Denied(why) => {
-                return Ok(Some(End::failed("PERMISSION_MISSING", format!("the credential lacks a permission: {why}"), at)));
-            }
-            Verdict::Missing(why) => {
-                return Ok(Some(End::failed(
-                    "REPOSITORY_NOT_FOUND",
-                    format!("the provider knows no such repository, or the credential may not see it: {why}"),
-                    at,
-                )));
-            }
-            Verdict::Moved(to) => {
-                return Ok(Some(End::failed(
-                    "REPOSITORY_MOVED",
-                    format!("the repository moved to another address ({}): change the source", origin(&to)),
-                    at,
-                )));
-            }
-            Verdict::Rejected(why) => {
-                return Ok(Some(End::failed("REQUEST_REJECTED", format!("the provider refused the request: {why}"), at)));
-            }
-        };
-        held.run.tries += 1;
-        let tries = held.run.tries;
-        if tries >= MOST_TRIES {
-            return Ok(Some(End::failed(code, format!("gave up after {tries} tries: {why}"), at)));
-        }
-        let now = held.now();
-        let span = match wait {
-            Wait::For(span) => span,
-            Wait::Until(until) => until.since(now).max(Duration::from_secs(1)),
-            // A hiccup often is over at once; what lasts is given a minute and more.
-            Wait::Unknown if tries == 1 && code == "PROVIDER_UNAVAILABLE" => Duration::from_secs(1),
-            Wait::Unknown => Duration::from_mins(1 << (tries - 1).min(4)) + held.plane.chance.jitter(Duration::from_secs(10)),
-        };
-        if span <= LONGEST_NAP && !held.time_is_up_after(span) {
-            held.nap(span).await?;
-            return Ok(None);
-        }
-        Ok(Some(End::Paused { until: now.plus(span), why }))
-    }
-
     /// Writes a page, in as many parts as its changes need. Only the last moves
     /// the run on to the next page; the ones before remember what they counted,
     /// in case the page is read again.
-    async fn commit(&self, held: &mut Held<'_>, page: Page) -> Result<StreamState, Stop> {
+    async fn commit(&self, held: &mut Held<'_>, page: Page, again: Vec<String>) -> Result<StreamState, Stop> {
         let include_closed = held.run.options.include_closed;
         let newest = page.items.iter().filter_map(|item| item.updated_at).max();
         let counted = held.run.counted.clone();
@@ -323,6 +282,11 @@ impl Reading<'_> {
         run.progress.total = page.total.or(run.progress.total).map(|total| total.max(run.progress.processed));
         run.newest_seen = run.newest_seen.max(newest);
         run.counted.clear();
+        run.again = again;
+        run.unread.extend(page.rejected.iter().filter_map(|rejected| rejected.id.clone()).take(MOST_UNREAD.saturating_sub(run.unread.len())));
+        if let Some(next) = page.next.as_ref().filter(|_| run.progress.page.is_power_of_two()) {
+            run.met = Some(fingerprint(next));
+        }
         run.results.skipped += skipped.len() as u64;
         run.results.failed += page.rejected.len() as u64;
         for rejected in page.rejected {
@@ -353,7 +317,7 @@ impl Reading<'_> {
 
     /// All pages are read. The watermark moves if anything newer than it was
     /// seen, to the moment from which the next increment has to look.
-    fn finish(&self, held: &mut Held<'_>) -> Result<End, Stop> {
+    pub(super) fn finish(&self, held: &mut Held<'_>) -> Result<End, Stop> {
         let run = &held.run;
         let mut state = self.state.clone();
         let unavailable = run.warnings.iter().any(|warning| warning.code == NOT_AVAILABLE);
@@ -362,16 +326,34 @@ impl Reading<'_> {
         let reached = state.begun_at.map_or(reached(run), |begun| begun.min(reached(run)));
         let saw_newer = run.newest_seen.is_some_and(|newest| state.watermark.is_none_or(|watermark| newest > watermark));
         let moved = !unavailable && saw_newer && state.watermark.is_none_or(|watermark| reached > watermark);
-        let had_cursor = !unavailable && state.cursor.is_some();
-        if had_cursor {
+        let left = !unavailable && (state.cursor.is_some() || state.begun_at.is_some() || state.failed != run.unread);
+        if left {
+            state.failed.clone_from(&run.unread);
             (state.cursor, state.begun_at) = (None, None);
         }
         if moved {
             state.watermark = Some(reached);
         }
-        let with = if moved || had_cursor { vec![self.remember(&mut state, run.options.include_closed)?] } else { Vec::new() };
+        let with = if moved || left { vec![self.remember(&mut state, run.options.include_closed)?] } else { Vec::new() };
         Ok(End::Done { counted: Counted::default(), with })
     }
+}
+
+/// Whether the next page leads away from the provider, or back to where the run
+/// has been. One request that was met is remembered, at distances that double:
+/// that suffices to notice any circle.
+fn astray(run: &Run, request: &PageRequest, next: Option<&PageRequest>) -> Option<End> {
+    let (next, at) = (next?, Some(request.url.clone()));
+    if !stays_home(&request.url, &next.url) {
+        let why = format!("the provider's next page is at another address ({}), where the credential must not go", origin(&next.url));
+        return Some(End::failed("PAGE_LEFT_ORIGIN", why, at));
+    }
+    let repeats = fingerprint(next) == fingerprint(request) || run.met.as_ref() == Some(&fingerprint(next));
+    repeats.then(|| End::failed("PAGE_REPEATS", "the provider's next page is one that was read before", at))
+}
+
+fn fingerprint(request: &PageRequest) -> String {
+    crate::digest::short_name(&format!("{}\n{}", request.url, request.body.as_deref().unwrap_or_default()))
 }
 
 /// The moment from which the run after this one has to look: this one's start,
@@ -379,10 +361,4 @@ impl Reading<'_> {
 fn reached(run: &Run) -> Moment {
     let started = run.started_at.unwrap_or(run.created_at);
     run.provider_date.map_or(started, |date| date.min(started)).minus(OVERLAP)
-}
-
-/// The origin of an address, which is all that may be shown of one that a reply
-/// made up.
-fn origin(address: &str) -> String {
-    url::Url::parse(address).map_or_else(|_| "not an address".to_owned(), |url| url.origin().ascii_serialization())
 }

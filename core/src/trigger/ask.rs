@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::admission::{OnConflict, Surface};
 use crate::clock::Moment;
 use crate::error::{Fault, Refusal};
-use crate::model::{Person, Run, RunId, RunOptions, SourceId, UserId, Work};
+use crate::model::{Person, Run, RunId, RunOptions, SourceId, SourceKind, UserId, Work};
 use crate::store::Store;
 
 /// Who asks.
@@ -48,6 +48,8 @@ pub struct Ask {
     pub source: SourceId,
     pub asker: Asker,
     pub surface: Surface,
+    /// The kind the source must be of, where the surface is for one kind only.
+    pub kind: Option<SourceKind>,
     pub work: Work,
     pub options: RunOptions,
     pub confirmed: bool,
@@ -66,6 +68,7 @@ impl Ask {
             source,
             asker,
             surface,
+            kind: None,
             work: Work::Sync,
             options: RunOptions::default(),
             confirmed: false,

@@ -19,7 +19,7 @@ pub struct WorkspaceView {
     /// ISO 8601 durations; absent ones are the deployment's.
     pub cooldowns: BTreeMap<&'static str, String>,
     pub quota_floor: Option<u64>,
-    pub max_concurrent_runs: Option<u32>,
+    pub max_concurrent_runs: Option<u64>,
 }
 
 impl WorkspaceView {

@@ -34,7 +34,17 @@ pub struct RunView {
     pub estimated_completion: Option<String>,
     pub error: Option<ErrorView>,
     pub warnings: Vec<ErrorView>,
+    /// Of a workspace run: how its children are.
+    pub children: Option<ChildrenView>,
     pub version: u64,
+}
+
+/// The children of a workspace run.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ChildrenView {
+    pub total: u64,
+    pub done: u64,
+    pub failed: u64,
 }
 
 /// How far a run is.
@@ -129,6 +139,7 @@ impl From<&Run> for RunView {
                 .cloned()
                 .map(|warning| ErrorView { code: warning.code, message: warning.message, at: warning.at })
                 .collect(),
+            children: None,
             version: run.version,
         }
     }

@@ -163,7 +163,10 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let plane = &*api.plane;
-        identify(api, parts).await.told(plane.clock.now()).map(Self)
+        let asker = identify(api, parts).await.told(plane.clock.now())?;
+        // Who asks is known first; only then is it said what is wrong.
+        api.parameters.judge(parts).told(plane.clock.now())?;
+        Ok(Self(asker))
     }
 }
 

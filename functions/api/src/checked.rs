@@ -3,14 +3,18 @@
 //! Everything that is wrong with a body is said at once, with where it is; an
 //! unknown field is wrong too, since it is most often a misspelt one.
 
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Query, Request};
 use axum::http::header;
 use axum::http::request::Parts;
 use bytes::Bytes;
+use pullcord_core::Error;
 use pullcord_core::error::Complaint;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
 
 use crate::problem::Problem;
 
@@ -62,6 +66,80 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
             let text = std::error::Error::source(&why).map_or_else(|| why.to_string(), ToString::to_string);
             complaint("query", &text)
         })
+    }
+}
+
+/// The query parameters that each route knows, as the description says.
+pub struct Parameters(BTreeMap<(String, String), BTreeSet<String>>);
+
+impl Parameters {
+    pub fn of(description: &OpenApi) -> Self {
+        let description = serde_json::to_value(description).unwrap_or_default();
+        let mut known = BTreeMap::new();
+        for (path, operations) in description["paths"].as_object().into_iter().flatten() {
+            for (method, operation) in operations.as_object().into_iter().flatten() {
+                let parameters = operation["parameters"].as_array().into_iter().flatten();
+                let names = parameters.filter(|one| one["in"] == "query").filter_map(|one| one["name"].as_str()).map(str::to_owned);
+                known.insert((method.to_uppercase(), path.clone()), names.collect());
+            }
+        }
+        Self(known)
+    }
+
+    /// Complains of parameters that a route does not know: most often they are
+    /// misspelt.
+    pub fn judge(&self, parts: &Parts) -> Result<(), Error> {
+        let route = parts.extensions.get::<MatchedPath>().map(|path| (parts.method.to_string(), path.as_str().to_owned()));
+        let Some(known) = route.and_then(|route| self.0.get(&route)) else { return Ok(()) };
+        let asked = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let unknown: Vec<Complaint> = asked
+            .filter(|(name, _)| !known.contains(name.as_ref()))
+            .map(|(name, _)| {
+                let names: Vec<&str> = known.iter().map(String::as_str).collect();
+                let why = if names.is_empty() { "this route takes no parameters".to_owned() } else { format!("is not a parameter here; the parameters are {}", names.join(", ")) };
+                Complaint { at: name.into_owned(), why }
+            })
+            .collect();
+        if unknown.is_empty() { Ok(()) } else { Err(Error::Invalid(unknown)) }
+    }
+}
+
+/// What stands in a path. What no name could be is not found.
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        found.map(|axum::extract::Path(value)| Self(value)).map_err(|_| Problem::not_found("there is nothing of that name"))
+    }
+}
+
+/// Collects what is wrong with the values of a request, so that all of it can be
+/// said at once.
+#[derive(Default)]
+pub struct Gathered(Vec<Complaint>);
+
+impl Gathered {
+    /// The value, or its default and one complaint more.
+    pub fn take<T: Default>(&mut self, read: Result<T, Error>) -> T {
+        match read {
+            Ok(value) => value,
+            Err(Error::Invalid(complaints)) => {
+                self.0.extend(complaints);
+                T::default()
+            }
+            Err(other) => {
+                self.0.push(Complaint { at: "request".to_owned(), why: other.to_string() });
+                T::default()
+            }
+        }
+    }
+
+    /// Goes on if nothing was wrong.
+    pub fn all_well(self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
     }
 }
 
@@ -145,7 +223,13 @@ impl Judge {
 
     fn judge_fields(&mut self, at: &str, schema: &Value, fields: &Map<String, Value>) {
         let under = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
-        let Some(known) = schema.get("properties").and_then(Value::as_object) else { return };
+        let none = Map::new();
+        let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+        let known = match schema.get("properties").and_then(Value::as_object) {
+            Some(known) => known,
+            None if is_closed => &none,
+            None => return,
+        };
         for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             if !fields.contains_key(name) {
                 self.complain(&under(name), "is missing");
@@ -154,7 +238,7 @@ impl Judge {
         for (name, value) in fields {
             match known.get(name) {
                 Some(field) => self.judge(&under(name), field, value),
-                None if schema.get("additionalProperties") == Some(&Value::Bool(false)) => {
+                None if is_closed => {
                     let names: Vec<&str> = known.keys().map(String::as_str).collect();
                     self.complain(&under(name), format!("is not a field here; the fields are {}", names.join(", ")));
                 }

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
 use pullcord_core::clock::Moment;
 use pullcord_core::config::Config;
 use pullcord_core::telemetry;
@@ -17,6 +18,9 @@ use crate::problem::Problem;
 
 /// The longest body that is read.
 pub(crate) const LONGEST_BODY: usize = 256 * 1024;
+
+/// As much of a body that is too long is read before the answer.
+const LONGEST_DRAIN: usize = 16 * 1024 * 1024;
 
 /// The id of a request: in its reply, in the log, in the run it starts.
 #[derive(Clone, Debug)]
@@ -64,16 +68,24 @@ fn report_trigger(config: &Config, now: Moment, took: Duration) {
     telemetry::emit(config, now, &[("TriggerLatency", took.as_secs_f64() * 1000.0, "Milliseconds")], &[]);
 }
 
-/// Refuses a body that is too long before anything reads it.
+/// Refuses a body that is too long. What is left of it is read and thrown away,
+/// within reason: a client that is still sending would miss the answer.
 pub(crate) async fn bounded(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let stated = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if stated.is_some_and(|length| length > LONGEST_BODY) {
+    let mut frames = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while let Some(frame) = frames.next().await {
+        let Ok(frame) = frame else { return Problem::payload_too_large().into_response() };
+        length += frame.len();
+        if length <= LONGEST_BODY {
+            bytes.extend_from_slice(&frame);
+        } else if length > LONGEST_DRAIN {
+            break;
+        }
+    }
+    if length > LONGEST_BODY {
         return Problem::payload_too_large().into_response();
     }
-    let Ok(bytes) = axum::body::to_bytes(body, LONGEST_BODY).await else {
-        return Problem::payload_too_large().into_response();
-    };
     next.run(Request::from_parts(parts, Body::from(bytes))).await
 }
 

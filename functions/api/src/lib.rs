@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use pullcord_core::Plane;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 pub mod auth;
@@ -20,32 +21,34 @@ pub mod problem;
 mod surfaces;
 
 use auth::Verifier;
+use checked::Parameters;
 
 /// What every handler receives.
 #[derive(Clone)]
 pub struct Api {
     pub plane: Arc<Plane>,
     verifier: Arc<Verifier>,
+    parameters: Arc<Parameters>,
 }
 
 impl Api {
-    pub fn new(plane: Arc<Plane>) -> Self {
+    fn new(plane: Arc<Plane>, description: &OpenApi) -> Self {
         let verifier = Arc::new(Verifier::new(&plane.config));
-        Self { plane, verifier }
+        Self { plane, verifier, parameters: Arc::new(Parameters::of(description)) }
     }
 }
 
 /// Everything the API answers.
 pub fn router(plane: Arc<Plane>) -> Router {
     let (routes, description) = described().split_for_parts();
-    dressed(Api::new(plane), routes.merge(openapi::routes(&description)))
+    dressed(Api::new(plane, &description), routes.merge(openapi::routes(&description)))
 }
 
 /// What the streaming function answers: live events, which a gateway would hold
 /// back, and nothing else.
 pub fn live_router(plane: Arc<Plane>) -> Router {
-    let (routes, _) = surfaces::runs::live_routes().split_for_parts();
-    dressed(Api::new(plane), routes)
+    let (routes, description) = surfaces::runs::live_routes().split_for_parts();
+    dressed(Api::new(plane, &description), routes)
 }
 
 fn dressed(api: Api, routes: Router<Api>) -> Router {
@@ -59,7 +62,7 @@ fn dressed(api: Api, routes: Router<Api>) -> Router {
 }
 
 /// The OpenAPI description of [`router`].
-pub fn description() -> utoipa::openapi::OpenApi {
+pub fn description() -> OpenApi {
     described().into_openapi()
 }
 

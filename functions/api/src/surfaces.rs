@@ -6,4 +6,5 @@ pub(crate) mod runs;
 pub(crate) mod sources;
 pub(crate) mod system;
 
+mod asking;
 mod ids;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use pullcord_core::Error;
 use pullcord_core::clock::{Moment, parse_duration};
@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::ids;
 use crate::Api;
 use crate::auth::Caller;
-use crate::checked::Checked;
+use crate::checked::{Checked, Path};
 use crate::problem::{Problem, Told};
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
@@ -121,8 +121,8 @@ struct WorkspaceChange {
     quota_floor: Option<Option<u64>>,
     /// Null for no limit.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<u32>)]
-    max_concurrent_runs: Option<Option<u32>>,
+    #[schema(value_type = Option<u64>)]
+    max_concurrent_runs: Option<Option<u64>>,
 }
 
 /// ISO 8601 durations; null for the deployment's.

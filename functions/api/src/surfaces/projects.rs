@@ -1,25 +1,26 @@
 //! Projects: a developer syncs a folder of documents and watches.
 
 use axum::Json;
-use axum::extract::{Extension, OriginalUri, Path, State};
+use axum::extract::{Extension, OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode};
 use pullcord_core::admission::Surface;
 use pullcord_core::digest::url_text;
-use pullcord_core::model::{Gate, Project, SourceId};
+use pullcord_core::model::{Gate, Project, ProjectId, RunStatus, SourceId, SourceKind};
 use pullcord_core::store::ItemFilter;
-use pullcord_core::trigger::{Answer, Ask, trigger};
+use pullcord_core::trigger::{Answer, Ask, Asker, Would, trigger};
 use pullcord_core::{Error, Refusal, status};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::asking::{Conflict, TriggerQuery, Wished, idempotency, would_be};
 use super::ids;
-use super::runs::idempotency;
 use super::sources::place;
 use crate::Api;
 use crate::auth::Caller;
-use crate::checked::{Asked, Checked};
+use crate::checked::{Asked, Checked, Gathered, Path};
 use crate::edge::RequestId;
 use crate::problem::{Problem, Told};
 
@@ -33,17 +34,35 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+struct ProjectAsked {
+    #[serde(rename = "onConflict")]
+    #[schema(inline)]
+    on_conflict: Option<Conflict>,
+    /// Hold the answer until the sync ends, at most PT25S.
+    wait: Option<String>,
+    /// Start nothing if the project is fresher than this.
+    #[serde(rename = "maxAge")]
+    max_age: Option<String>,
+    #[serde(rename = "dryRun")]
+    dry_run: Option<bool>,
+}
 
 #[derive(Serialize, ToSchema)]
 struct Started {
     slug: String,
     sync_status: &'static str,
     message: &'static str,
+    /// What became of the wish, where it is not simply accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    /// Of a dry run that would be refused: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Value>,
 }
 
 /// Syncs a project's documents.
-#[utoipa::path(post, path = "/api/v1/projects/{slug}/sync", tag = "projects", params(("slug" = String, Path)), request_body = Nothing, responses((status = 202, body = Started)))]
+#[utoipa::path(post, path = "/api/v1/projects/{slug}/sync", tag = "projects", params(("slug" = String, Path), TriggerQuery), request_body = ProjectAsked,
+    responses((status = 202, body = Started), (status = 200, body = Started, description = "ended, attached, fresh or a dry run")))]
 async fn sync_project(
     State(api): State<Api>,
     Caller(asker): Caller,
@@ -51,34 +70,75 @@ async fn sync_project(
     OriginalUri(uri): OriginalUri,
     Path(slug): Path<String>,
     headers: HeaderMap,
-    Checked { essence, .. }: Checked<Nothing>,
+    Asked(query): Asked<TriggerQuery>,
+    Checked { value, essence }: Checked<ProjectAsked>,
 ) -> Result<(StatusCode, Json<Started>), Problem> {
     let now = api.plane.clock.now();
+    let mut gathered = Gathered::default();
+    let ProjectAsked { on_conflict, wait, max_age, dry_run } = value;
+    let wished = Wished::of(query, TriggerQuery { on_conflict, wait, max_age, dry_run }, &mut gathered);
+    let idempotency = gathered.take(idempotency(&asker, &headers, &uri, &essence));
+    gathered.all_well().told(now)?;
     let id = ids::project(&slug).told(now)?;
     let ask = Ask {
-        idempotency: idempotency(&asker, &headers, &uri, &essence).told(now)?,
+        kind: Some(SourceKind::Documents),
+        on_conflict: wished.on_conflict,
+        max_age: wished.max_age,
+        dry_run: wished.dry_run,
+        idempotency,
         request_id: Some(request),
         ..Ask::sync(SourceId::known(id.as_str()), asker.clone(), Surface::Projects)
     };
-    match trigger(&api.plane, ask).await {
-        Ok(Answer::Accepted(_) | Answer::Attached(_) | Answer::Repeated(_)) => {
-            Ok((StatusCode::ACCEPTED, Json(Started { slug, sync_status: "syncing", message: "Sync started" })))
+    let answer = match trigger(&api.plane, ask).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(refused(&api, &asker, &id, error).await),
+    };
+    let said = |code, sync_status, message, outcome| (code, Started { slug, sync_status, message, outcome, reason: None });
+    let (run, outcome) = match answer {
+        Answer::Accepted(run) | Answer::Repeated(run) => (run, None),
+        Answer::Attached(run) => (run, Some("attached")),
+        Answer::Fresh { .. } => {
+            let (code, started) = said(StatusCode::OK, "synced", "Fresh enough", Some("fresh"));
+            return Ok((code, Json(started)));
         }
+        Answer::Would(would) => {
+            let refused = !matches!(would, Would::Refuse(_));
+            let reason = would_be(would, now)["reason"].take();
+            let outcome = if refused { "would_accept" } else { "would_refuse" };
+            let (code, started) = said(StatusCode::OK, "unchanged", "Nothing was done", Some(outcome));
+            return Ok((code, Json(Started { reason: Some(reason).filter(|reason| !reason.is_null()), ..started })));
+        }
+    };
+    let run = match wished.wait {
+        Some(wait) => status::ended(&api.plane, *run, now.plus(wait)).await.map_err(Error::from).told(now)?,
+        None => *run,
+    };
+    let ended = wished.wait.is_some() && run.status.is_terminal();
+    let code = if ended || outcome.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let (sync_status, message) = match run.status {
+        RunStatus::Completed | RunStatus::CompletedWithWarnings if ended => ("synced", "Sync finished"),
+        RunStatus::Failed if ended => ("error", "Sync failed"),
+        RunStatus::Cancelled if ended => ("cancelled", "Sync cancelled"),
+        _ => ("syncing", "Sync started"),
+    };
+    let (code, started) = said(code, sync_status, message, outcome);
+    Ok((code, Json(started)))
+}
+
+/// A refusal in the words of this surface.
+async fn refused(api: &Api, asker: &Asker, id: &ProjectId, error: Error) -> Problem {
+    let now = api.plane.clock.now();
+    match &error {
         // A project without documents has no source of its name, or hides it.
-        Err(Error::NotFound(_)) | Ok(Answer::Fresh { .. } | Answer::Would(_)) => {
-            let (project, gate) = status::project(&api.plane, &asker, &id).await.told(now)?;
-            let missing = if gate.is_none() { Error::NoSource(project.id.to_string()) } else { Error::NotFound("project") };
-            Err(Problem::from_error(&missing, now))
+        Error::NotFound(_) => match status::project(&api.plane, asker, id).await {
+            Ok((project, None)) => Problem::from_error(&Error::NoSource(project.id.to_string()), now),
+            Ok((_, Some(_))) | Err(Error::NotFound(_)) => Problem::from_error(&Error::NotFound("project"), now),
+            Err(other) => Problem::from_error(&other, now),
+        },
+        Error::Refused(refusal) if matches!(**refusal, Refusal::InProgress { .. }) => {
+            Problem::from_error(&error, now).saying("Sync already running for this project")
         }
-        Err(error) => {
-            let problem = Problem::from_error(&error, now);
-            Err(match error {
-                Error::Refused(refusal) if matches!(*refusal, Refusal::InProgress { .. }) => {
-                    problem.saying("Sync already running for this project")
-                }
-                _ => problem,
-            })
-        }
+        _ => Problem::from_error(&error, now),
     }
 }
 

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Extension, OriginalUri, Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::{Extension, OriginalUri, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
@@ -13,7 +13,7 @@ use pullcord_core::admission::{OnConflict, Surface};
 use pullcord_core::clock::Moment;
 use pullcord_core::digest::url_text;
 use pullcord_core::model::{Run, RunOptions, Stream as ItemStream};
-use pullcord_core::trigger::{Answer, Ask, Asker, IdempotencyKey, Would, trigger};
+use pullcord_core::trigger::{Answer, Ask, trigger};
 use pullcord_core::views::{AuditView, RunView};
 use pullcord_core::{Error, cancel, status};
 use serde::{Deserialize, Serialize};
@@ -22,16 +22,14 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::asking::{Conflict, LONGEST_WAIT, TriggerQuery, Wished, held_for, idempotency, would_be};
 use super::ids;
 use super::sources::place;
 use crate::Api;
 use crate::auth::Caller;
-use crate::checked::{Asked, Checked};
+use crate::checked::{Asked, Checked, Gathered, Path};
 use crate::edge::RequestId;
 use crate::problem::{Problem, Told};
-
-/// No answer is held longer.
-const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -48,15 +46,6 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// The routes that answer for as long as a run goes on.
 pub(crate) fn live_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(run_events))
-}
-
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-enum Conflict {
-    #[default]
-    Reject,
-    Attach,
-    Restart,
 }
 
 /// Why an admin passes over a cooldown; it is put on record.
@@ -89,31 +78,16 @@ struct SyncAsked {
     /// Start nothing if the source is fresher than this.
     #[serde(rename = "maxAge")]
     max_age: Option<String>,
-    #[serde(default, rename = "dryRun")]
-    dry_run: bool,
+    #[serde(rename = "dryRun")]
+    dry_run: Option<bool>,
     #[serde(rename = "overrideCooldown")]
     #[schema(inline)]
     override_cooldown: Option<Override>,
     reason: Option<String>,
 }
 
-/// The same options where a body is inconvenient.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct SyncQuery {
-    #[serde(rename = "onConflict")]
-    #[param(inline)]
-    on_conflict: Option<Conflict>,
-    wait: Option<String>,
-    #[serde(rename = "maxAge")]
-    max_age: Option<String>,
-    #[serde(rename = "dryRun")]
-    dry_run: Option<bool>,
-}
-
 /// Asks for a sync.
-#[utoipa::path(post, path = "/v1/sources/{source}/sync", tag = "runs", params(("source" = String, Path), SyncQuery, ("idempotency-key" = Option<String>, Header)), request_body = SyncAsked,
+#[utoipa::path(post, path = "/v1/sources/{source}/sync", tag = "runs", params(("source" = String, Path), TriggerQuery, ("idempotency-key" = Option<String>, Header)), request_body = SyncAsked,
     responses((status = 202, body = RunView), (status = 200, body = RunView, description = "ended, attached, fresh or a dry run")))]
 async fn sync_source(
     State(api): State<Api>,
@@ -122,33 +96,31 @@ async fn sync_source(
     OriginalUri(uri): OriginalUri,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Asked(query): Asked<SyncQuery>,
+    Asked(query): Asked<TriggerQuery>,
     Checked { value, essence }: Checked<SyncAsked>,
 ) -> Result<Response, Problem> {
     let now = api.plane.clock.now();
-    let source = ids::source(&id).told(now)?;
-    let wait = held_for(query.wait.or(value.wait).as_deref()).told(now)?;
-    let conflict = if value.force { Conflict::Restart } else { query.on_conflict.or(value.on_conflict).unwrap_or_default() };
-    let max_age = ids::duration("maxAge", query.max_age.or(value.max_age).as_deref()).told(now)?;
-    let dry_run = query.dry_run.unwrap_or(value.dry_run);
+    let mut gathered = Gathered::default();
+    let SyncAsked { on_conflict, wait, max_age, dry_run, .. } = value;
+    let wished = Wished::of(query, TriggerQuery { on_conflict, wait, max_age, dry_run }, &mut gathered);
+    let streams = gathered.take(streams(&value.streams));
+    let override_cooldown = gathered.take(reason_of(value.override_cooldown));
+    let idempotency = gathered.take(idempotency(&asker, &headers, &uri, &essence));
+    gathered.all_well().told(now)?;
     let ask = Ask {
-        options: RunOptions { full: value.full, streams: streams(&value.streams).told(now)?, include_closed: value.include_closed },
+        options: RunOptions { full: value.full, streams, include_closed: value.include_closed },
         confirmed: value.confirmed,
-        on_conflict: match conflict {
-            Conflict::Reject => OnConflict::Reject,
-            Conflict::Attach => OnConflict::Attach,
-            Conflict::Restart => OnConflict::Restart,
-        },
-        max_age,
-        dry_run,
-        override_cooldown: reason_of(value.override_cooldown).told(now)?,
+        on_conflict: if value.force { OnConflict::Restart } else { wished.on_conflict },
+        max_age: wished.max_age,
+        dry_run: wished.dry_run,
+        override_cooldown,
         reason: value.reason,
-        idempotency: idempotency(&asker, &headers, &uri, &essence).told(now)?,
+        idempotency,
         request_id: Some(request),
-        ..Ask::sync(source, asker, Surface::Native)
+        ..Ask::sync(ids::source(&id).told(now)?, asker, Surface::Native)
     };
     let answer = trigger(&api.plane, ask).await.told(now)?;
-    answered(&api, answer, wait, now).await
+    answered(&api, answer, wished.wait, now).await
 }
 
 fn reason_of(given: Option<Override>) -> Result<Option<String>, Error> {
@@ -161,29 +133,6 @@ fn reason_of(given: Option<Override>) -> Result<Option<String>, Error> {
 fn streams(names: &[String]) -> Result<Vec<ItemStream>, Error> {
     let known = |name: &String| ItemStream::ALL.into_iter().find(|stream| stream.as_str() == name);
     names.iter().map(|name| known(name).ok_or_else(|| Error::invalid("streams", format!("there is no stream {name}")))).collect()
-}
-
-/// How long the caller wants the answer held.
-pub(super) fn held_for(wait: Option<&str>) -> Result<Option<Duration>, Error> {
-    let wait = ids::duration("wait", wait)?;
-    if wait.is_some_and(|wait| wait > LONGEST_WAIT) {
-        return Err(Error::invalid("wait", "may be at most PT25S: ask again with the run's version for longer"));
-    }
-    Ok(wait)
-}
-
-/// What makes a repeated request the same: who, what and where, and all that was
-/// said but for how long to wait.
-pub(super) fn idempotency(asker: &Asker, headers: &HeaderMap, uri: &Uri, essence: &str) -> Result<Option<IdempotencyKey>, Error> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
-    let key = key.ok_or_else(|| Error::invalid("idempotency-key", "must be 1 to 255 visible characters"))?;
-    let scope = format!("{}\nPOST\n{}\n{key}", asker.user(), uri.path());
-    let mut query: Vec<&str> =
-        uri.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("wait=") && !pair.is_empty()).collect();
-    query.sort_unstable();
-    let body_hash = pullcord_core::digest::sha256_hex(format!("{}\n{essence}", query.join("&")).as_bytes());
-    Ok(Some(IdempotencyKey { scope, body_hash }))
 }
 
 /// The answer to a trigger: the run itself, with what became of the wish.
@@ -209,22 +158,6 @@ fn with_outcome(run: &Run, outcome: &str) -> Value {
     let mut body = serde_json::to_value(RunView::from(run)).unwrap_or_default();
     body["outcome"] = json!(outcome);
     body
-}
-
-fn would_be(would: Would, now: Moment) -> Value {
-    match would {
-        Would::Accept => json!({"outcome": "would_accept"}),
-        Would::Attach(run) => json!({"outcome": "would_accept", "run_id": run.to_string()}),
-        Would::Refuse(refusal) => {
-            let until = match &refusal {
-                pullcord_core::Refusal::Cooling { until, .. } => Some(*until),
-                pullcord_core::Refusal::QuotaLow { resets_at, .. } => *resets_at,
-                _ => None,
-            };
-            let reason = Problem::from_error(&refusal.into(), now).code().to_owned();
-            json!({"outcome": "would_refuse", "reason": reason, "next_allowed_at": until.map(Moment::rfc3339)})
-        }
-    }
 }
 
 #[derive(Deserialize, IntoParams)]

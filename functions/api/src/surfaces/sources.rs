@@ -1,7 +1,7 @@
 //! The native API: sources and what they hold.
 
 use axum::Json;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use pullcord_core::clock::Moment;
 use pullcord_core::digest::{from_url_text, url_text};
@@ -21,7 +21,7 @@ use super::ids;
 use super::people::nullable;
 use crate::Api;
 use crate::auth::Caller;
-use crate::checked::{Asked, Checked};
+use crate::checked::{Asked, Checked, Gathered, Path};
 use crate::edge::RequestId;
 use crate::problem::{Problem, Told};
 
@@ -257,14 +257,16 @@ async fn items(
     let id = ids::source(&id).told(now)?;
     let kind = |text: String| ItemType::parse(&text).ok_or_else(|| Error::invalid("type", "must be issue or document"));
     let moment = |text: String| Moment::parse(&text).ok_or_else(|| Error::invalid("updated_since", "must be a time in RFC 3339"));
+    let mut gathered = Gathered::default();
     let filter = ItemFilter {
-        kind: query.kind.map(kind).transpose().told(now)?,
+        kind: gathered.take(query.kind.map(kind).transpose()),
         state: query.state,
-        updated_since: query.updated_since.map(moment).transpose().told(now)?,
+        updated_since: gathered.take(query.updated_since.map(moment).transpose()),
         text: query.q,
     };
-    let limit = ids::limit(query.limit).told(now)?;
-    let after = query.cursor.as_deref().map(place).transpose().told(now)?;
+    let limit = gathered.take(ids::limit(query.limit));
+    let after = gathered.take(query.cursor.as_deref().map(place).transpose());
+    gathered.all_well().told(now)?;
     let page = status::items(&api.plane, &asker, &id, &filter, after, limit).await.told(now)?;
     let items = page.items.into_iter().map(ItemView::from).collect();
     Ok(Json(Items { items, next_cursor: page.next.map(|next| url_text(next.as_bytes())) }))
@@ -273,7 +275,12 @@ async fn items(
 /// The place in a list that a cursor stands for.
 pub(super) fn place(cursor: &str) -> Result<String, Error> {
     let text = from_url_text(cursor).and_then(|bytes| String::from_utf8(bytes).ok());
-    text.filter(|text| !text.is_empty() && text.len() < 200).ok_or_else(|| Error::invalid("cursor", "is not one that a list gave"))
+    // A place begins with a time, in as many digits as times are written with.
+    let is_place = |text: &String| {
+        let (time, id) = text.split_once('#').unwrap_or_default();
+        time.len() == 14 && time.bytes().all(|byte| byte.is_ascii_digit()) && !id.is_empty() && id.len() < 200
+    };
+    text.filter(is_place).ok_or_else(|| Error::invalid("cursor", "is not one that a list gave"))
 }
 
 #[derive(Serialize, ToSchema)]

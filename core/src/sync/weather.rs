@@ -1,0 +1,111 @@
+//! What to do when a provider's reply is not a page.
+
+use std::time::Duration;
+
+use super::held::Held;
+use super::pages::{Met, NOT_AVAILABLE, Reading};
+use super::{End, LONGEST_NAP, Stop};
+use crate::providers::{PageRequest, Verdict, Wait};
+
+/// Tries at one request before a run is given up.
+pub(super) const MOST_TRIES: u32 = 5;
+
+/// As much of a provider's words as is shown.
+const LONGEST_WORDS: usize = 300;
+
+impl Reading<'_> {
+    /// Decides on a reply that is no page: try again, wait, or end.
+    pub(super) async fn weather(&mut self, held: &mut Held<'_>, request: &PageRequest, verdict: Verdict) -> Result<Met, Stop> {
+        self.record_quota(held).await;
+        let at = Some(request.url.clone());
+        let (wait, why, code) = match verdict {
+            Verdict::Retry(why) => (Wait::Unknown, why, "PROVIDER_UNAVAILABLE"),
+            Verdict::Throttled { wait, why } => {
+                tracing::info!(decision = "provider.limited", workspace = %held.run.workspace, source = %self.source.id, run = %held.run.id, why);
+                (wait, why, "PROVIDER_LIMITED")
+            }
+            Verdict::Unavailable(why) => {
+                let message = format!("{} cannot be read: {why}", self.stream.as_str());
+                held.run.warn(NOT_AVAILABLE, message, at);
+                return self.finish(held).map(Met::End);
+            }
+            Verdict::Readable | Verdict::Unchanged => return self.finish(held).map(Met::End),
+            Verdict::Unauthenticated(why) => {
+                return Ok(Met::End(End::failed("CREDENTIAL_REJECTED", format!("the provider does not accept the credential: {why}"), at)));
+            }
+            Verdict::Denied(why) => {
+                return Ok(Met::End(End::failed("PERMISSION_MISSING", format!("the credential lacks a permission: {why}"), at)));
+            }
+            Verdict::Missing(why) => {
+                return Ok(Met::End(End::failed(
+                    "REPOSITORY_NOT_FOUND",
+                    format!("the provider knows no such repository, or the credential may not see it: {why}"),
+                    at,
+                )));
+            }
+            Verdict::Moved(to) => {
+                return Ok(Met::End(End::failed(
+                    "REPOSITORY_MOVED",
+                    format!("the repository moved to another address ({}): change the source", origin(&to)),
+                    at,
+                )));
+            }
+            Verdict::Rejected(why) => {
+                return Ok(Met::End(End::failed("REQUEST_REJECTED", format!("the provider refused the request: {why}"), at)));
+            }
+        };
+        held.run.tries += 1;
+        let tries = held.run.tries;
+        if tries >= MOST_TRIES {
+            return Ok(Met::End(End::failed(code, format!("gave up after {tries} tries: {why}"), at)));
+        }
+        let now = held.now();
+        let span = match wait {
+            Wait::For(span) => span,
+            Wait::Until(until) => until.since(now).max(Duration::from_secs(1)),
+            // A hiccup often is over at once; what lasts is given a minute and more.
+            Wait::Unknown if tries == 1 && code == "PROVIDER_UNAVAILABLE" => Duration::from_secs(1),
+            Wait::Unknown => Duration::from_mins(1 << (tries - 1).min(4)) + held.plane.chance.jitter(Duration::from_secs(10)),
+        };
+        if span <= LONGEST_NAP && !held.time_is_up_after(span) {
+            held.nap(span).await?;
+            return Ok(Met::Again);
+        }
+        Ok(Met::End(End::Paused { until: now.plus(span), why }))
+    }
+}
+
+impl Verdict {
+    /// The same verdict without a secret that the provider may have repeated.
+    pub(super) fn redacted(self, secret: Option<&str>) -> Self {
+        let clean = |text: String| redacted(&text, secret);
+        match self {
+            Self::Readable => Self::Readable,
+            Self::Unchanged => Self::Unchanged,
+            Self::Retry(why) => Self::Retry(clean(why)),
+            Self::Throttled { wait, why } => Self::Throttled { wait, why: clean(why) },
+            Self::Unauthenticated(why) => Self::Unauthenticated(clean(why)),
+            Self::Denied(why) => Self::Denied(clean(why)),
+            Self::Unavailable(why) => Self::Unavailable(clean(why)),
+            Self::Moved(to) => Self::Moved(clean(to)),
+            Self::Missing(why) => Self::Missing(clean(why)),
+            Self::Rejected(why) => Self::Rejected(clean(why)),
+        }
+    }
+}
+
+/// A provider's words without a secret that they may repeat, and short enough to
+/// show.
+pub(super) fn redacted(text: &str, secret: Option<&str>) -> String {
+    let clean = match secret.filter(|secret| !secret.is_empty()) {
+        Some(secret) => text.replace(secret, "[redacted]"),
+        None => text.to_owned(),
+    };
+    clean.chars().take(LONGEST_WORDS).collect()
+}
+
+/// The origin of an address, which is all that may be shown of one that a reply
+/// made up.
+pub(super) fn origin(address: &str) -> String {
+    url::Url::parse(address).map_or_else(|_| "not an address".to_owned(), |url| url.origin().ascii_serialization())
+}

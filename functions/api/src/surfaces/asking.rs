@@ -1,0 +1,108 @@
+//! What can be said along with every trigger, on every surface.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Uri};
+use pullcord_core::Error;
+use pullcord_core::admission::OnConflict;
+use pullcord_core::clock::Moment;
+use pullcord_core::trigger::{Asker, IdempotencyKey, Would};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::ids;
+use crate::checked::Gathered;
+use crate::problem::Problem;
+
+/// No answer is held longer.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(25);
+
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Conflict {
+    #[default]
+    Reject,
+    Attach,
+    Restart,
+}
+
+/// The same options where a body is inconvenient.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TriggerQuery {
+    #[serde(rename = "onConflict")]
+    #[param(inline)]
+    pub(super) on_conflict: Option<Conflict>,
+    pub(super) wait: Option<String>,
+    #[serde(rename = "maxAge")]
+    pub(super) max_age: Option<String>,
+    #[serde(rename = "dryRun")]
+    pub(super) dry_run: Option<bool>,
+}
+
+/// What the caller wishes, from wherever it was said.
+pub(super) struct Wished {
+    pub(super) on_conflict: OnConflict,
+    pub(super) wait: Option<Duration>,
+    pub(super) max_age: Option<Duration>,
+    pub(super) dry_run: bool,
+}
+
+impl Wished {
+    /// What the query says goes before what the body says.
+    pub(super) fn of(query: TriggerQuery, body: TriggerQuery, gathered: &mut Gathered) -> Self {
+        Self {
+            on_conflict: match query.on_conflict.or(body.on_conflict).unwrap_or_default() {
+                Conflict::Reject => OnConflict::Reject,
+                Conflict::Attach => OnConflict::Attach,
+                Conflict::Restart => OnConflict::Restart,
+            },
+            wait: gathered.take(held_for(query.wait.or(body.wait).as_deref())),
+            max_age: gathered.take(ids::duration("maxAge", query.max_age.or(body.max_age).as_deref())),
+            dry_run: query.dry_run.or(body.dry_run).unwrap_or_default(),
+        }
+    }
+}
+
+/// How long the caller wants the answer held.
+pub(super) fn held_for(wait: Option<&str>) -> Result<Option<Duration>, Error> {
+    let wait = ids::duration("wait", wait)?;
+    if wait.is_some_and(|wait| wait > LONGEST_WAIT) {
+        return Err(Error::invalid("wait", "may be at most PT25S: ask again with the run's version for longer"));
+    }
+    Ok(wait)
+}
+
+/// What makes a repeated request the same: who, what and where, and all that was
+/// said but for how long to wait.
+pub(super) fn idempotency(asker: &Asker, headers: &HeaderMap, uri: &Uri, essence: &str) -> Result<Option<IdempotencyKey>, Error> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    let key = key.ok_or_else(|| Error::invalid("idempotency-key", "must be 1 to 255 visible characters"))?;
+    let scope = format!("{}\nPOST\n{}\n{key}", asker.user(), uri.path());
+    let mut query: Vec<&str> =
+        uri.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("wait=") && !pair.is_empty()).collect();
+    query.sort_unstable();
+    let body_hash = pullcord_core::digest::sha256_hex(format!("{}\n{essence}", query.join("&")).as_bytes());
+    Ok(Some(IdempotencyKey { scope, body_hash }))
+}
+
+/// What a dry run says.
+pub(super) fn would_be(would: Would, now: Moment) -> Value {
+    match would {
+        Would::Accept => json!({"outcome": "would_accept"}),
+        Would::Attach(run) => json!({"outcome": "would_accept", "run_id": run.to_string()}),
+        Would::Refuse(refusal) => {
+            let until = match &refusal {
+                pullcord_core::Refusal::Cooling { until, .. } => Some(*until),
+                pullcord_core::Refusal::QuotaLow { resets_at, .. } => *resets_at,
+                _ => None,
+            };
+            let reason = Problem::from_error(&refusal.into(), now).code().to_owned();
+            json!({"outcome": "would_refuse", "reason": reason, "next_allowed_at": until.map(Moment::rfc3339)})
+        }
+    }
+}
+
