@@ -27,7 +27,7 @@ pub struct World {
     url: String,
     host: Option<String>,
     documents: PathBuf,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 enum Kind {
@@ -87,7 +87,7 @@ impl World {
         let forge = forge(&clock).await;
         let local = start(&folder.path().join("data"), &documents, changes, &clock).await;
         let url = local.url();
-        Self { forge, clock, kind: Kind::Local(Box::new(local)), client: client(), url, host: None, documents, _folder: folder }
+        Self { forge, clock, kind: Kind::Local(Box::new(local)), client: client(), url, host: None, documents, folder }
     }
 
     /// A stack that was deployed before.
@@ -97,7 +97,7 @@ impl World {
         let (url, host) = (stack.endpoint.clone(), Some(stack.api_host.clone()));
         let folder = tempfile::tempdir().unwrap();
         let documents = stack.documents.clone();
-        Self { forge, clock, kind: Kind::Deployed(stack), client: client(), url, host, documents, _folder: folder }
+        Self { forge, clock, kind: Kind::Deployed(stack), client: client(), url, host, documents, folder }
     }
 
     pub fn is_local(&self) -> bool {
@@ -116,7 +116,7 @@ impl World {
     pub async fn restarted(mut self, changes: &[(&str, &str)]) -> Self {
         let Kind::Local(local) = self.kind else { panic!("only the local process can be restarted") };
         local.stop().await;
-        let local = start(&self._folder.path().join("data"), &self.documents, changes, &self.clock).await;
+        let local = start(&self.folder.path().join("data"), &self.documents, changes, &self.clock).await;
         self.url = local.url();
         self.kind = Kind::Local(Box::new(local));
         self
@@ -133,7 +133,7 @@ impl World {
     }
 
     pub fn data(&self) -> PathBuf {
-        self._folder.path().join("data")
+        self.folder.path().join("data")
     }
 
     /// A request to this world, without a token.
@@ -209,7 +209,7 @@ async fn start(data: &Path, documents: &Path, changes: &[(&str, &str)], clock: &
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy().build().unwrap()
+    reqwest::Client::builder().timeout(Duration::from_mins(1)).no_proxy().build().unwrap()
 }
 
 /// A bearer token for `name` that holds until `exp`, in seconds.

@@ -205,8 +205,8 @@ async fn deliver(plane: Arc<Plane>, url: String, name: &'static str, slice: Dura
         let mut event = SqsEvent::default();
         for message in &messages {
             let mut record = SqsMessage::default();
-            record.message_id = message.message_id.clone();
-            record.body = message.body.clone();
+            record.message_id.clone_from(&message.message_id);
+            record.body.clone_from(&message.body);
             record.event_source_arn = Some(format!("arn:aws:sqs:local:000000000000:{name}"));
             event.records.push(record);
         }

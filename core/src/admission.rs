@@ -87,12 +87,11 @@ pub enum Admission {
 /// Asks a gate. `holder` is the run that holds it, if any does.
 pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
     let displaced = match (gate.holder, holder) {
-        (None, _) => None,
         // A holder whose row is gone cannot come to an end by itself.
-        (Some(_), None) => None,
+        (None, _) | (Some(_), None) => None,
         (Some(id), Some(run)) => match displace(run, asked) {
             Displacement::Ended => None,
-            Displacement::By(run) => Some(run),
+            Displacement::By(run) => Some(*run),
             // Nobody wants to wait for what is about to stop.
             Displacement::Not
                 if asked.on_conflict == OnConflict::Attach && run.work == Work::Sync && run.status != RunStatus::Cancelling =>
@@ -116,7 +115,7 @@ pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
 enum Displacement {
     /// Its run ended, only the gate does not know yet.
     Ended,
-    By(Run),
+    By(Box<Run>),
     Not,
 }
 
@@ -130,14 +129,14 @@ fn displace(run: &Run, asked: &Asked) -> Displacement {
     }
     let dead = run.lease_until.is_some_and(|until| until < asked.now);
     if asked.on_conflict == OnConflict::Restart {
-        return Displacement::By(crate::moves::end_cancelled(run, asked.now, "replaced by a new run"));
+        return Displacement::By(Box::new(crate::moves::end_cancelled(run, asked.now, "replaced by a new run")));
     }
     if dead && run.status == RunStatus::Cancelling {
-        return Displacement::By(crate::moves::end_cancelled(run, asked.now, "cancelled while its worker was lost"));
+        return Displacement::By(Box::new(crate::moves::end_cancelled(run, asked.now, "cancelled while its worker was lost")));
     }
     if dead {
         let why = "its worker was not heard of until its lease ended; a new trigger took over";
-        return Displacement::By(crate::moves::fail(run, asked.now, "LEASE_EXPIRED", why, None));
+        return Displacement::By(Box::new(crate::moves::fail(run, asked.now, "LEASE_EXPIRED", why, None)));
     }
     Displacement::Not
 }
@@ -150,7 +149,7 @@ fn take(gate: &Gate, displaced: Option<&Run>, asked: &Asked) -> Gate {
         taken.error_before = Some(error.message.clone());
     } else if gate.status != SourceStatus::Syncing {
         taken.status_before = gate.status;
-        taken.error_before = gate.sync_error.clone();
+        taken.error_before.clone_from(&gate.sync_error);
     }
     taken.holder = Some(asked.run);
     taken.run_seq += 1;
@@ -207,7 +206,7 @@ pub fn release(gate: &Gate, run: &Run, counted: Counted, now: Moment) -> Option<
         }
         _ => {
             freed.status = gate.status_before;
-            freed.sync_error = gate.error_before.clone();
+            freed.sync_error.clone_from(&gate.error_before);
         }
     }
     freed.version += 1;

@@ -322,7 +322,9 @@ fn text_may_be_cut_anywhere_and_is_still_text() {
     let text = "aé€😀z".as_bytes();
     let whole = |pieces: &[&[u8]]| {
         let mut seen = Utf8::default();
-        pieces.iter().for_each(|piece| seen.push(piece));
+        for piece in pieces {
+            seen.push(piece);
+        }
         seen.is_whole()
     };
     for one in 0..=text.len() {

@@ -187,7 +187,8 @@ pub fn judge_address(url: &Url, allowed: &Allowed) -> Result<(), String> {
 
 fn is_local_name(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || name.ends_with(".internal") || name.ends_with(".local") || name == "metadata"
+    let last = name.rsplit('.').next().unwrap_or_default();
+    matches!(last, "localhost" | "internal" | "local") || name == "metadata"
 }
 
 /// Whether an address is one of the public internet.

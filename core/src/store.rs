@@ -222,7 +222,7 @@ impl Store {
             keys::due_shards().map(|hash| self.table.query(Query { index: Some(keys::DUE_INDEX), ..Query::partition(hash, Range::All) }));
         let rows: Vec<Row> = futures::future::try_join_all(shards).await?.into_iter().flatten().collect();
         let wanted = |key: &Key| {
-            let made = key.sk.strip_prefix("r#").and_then(RunId::parse).and_then(|id| id.made_at());
+            let made = key.sk.strip_prefix("r#").and_then(RunId::parse).and_then(RunId::made_at);
             made_before.is_none_or(|before| made.is_none_or(|made| made < before))
         };
         let keys: Vec<Key> = rows.iter().map(items::key_of).filter(wanted).collect();

@@ -172,13 +172,11 @@ impl Attempt<'_> {
                 Admitted::QuotaLow(quota) => {
                     // Where the limit itself is small, a tenth of it is kept.
                     let small = quota.limit.filter(|limit| *limit < 1000).map(|limit| limit / 10);
-                    match small.filter(|small| *small < floor && quota.remaining >= *small) {
-                        Some(small) => floor = small,
-                        None => {
-                            let refusal = Refusal::QuotaLow { remaining: quota.remaining, limit: quota.limit, resets_at: quota.resets_at };
-                            return refuse(plane, ask, &rows.source, refusal).await;
-                        }
-                    }
+                    let Some(small) = small.filter(|small| *small < floor && quota.remaining >= *small) else {
+                        let refusal = Refusal::QuotaLow { remaining: quota.remaining, limit: quota.limit, resets_at: quota.resets_at };
+                        return refuse(plane, ask, &rows.source, refusal).await;
+                    };
+                    floor = small;
                 }
                 Admitted::KeyTaken(Some(used)) => {
                     if let Some(key) = &ask.idempotency {

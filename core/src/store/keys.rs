@@ -217,7 +217,7 @@ mod tests {
         let owner = Owner::Source(source.clone());
         let runs = run(&owner, RunId(uuid::Uuid::max())).sk;
         assert!(runs < super::source(&source).sk && super::source(&source).sk < gate(&owner).sk);
-        assert!(stream(&source, Stream::Issues, true).sk < "r".to_owned());
+        assert!(stream(&source, Stream::Issues, true).sk.as_str() < "r");
     }
 
     #[test]

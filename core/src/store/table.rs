@@ -148,8 +148,8 @@ impl Table {
         loop {
             let tried = match writes.as_mut_slice() {
                 [] => return Ok(Commit::Done),
-                [one] if !matches!(one.action, Action::Check(_)) => self.write_one(one).await?,
-                many => self.write_all(many).await?,
+                [one] if !matches!(one.action, Action::Check(_)) => Box::pin(self.write_one(one)).await?,
+                many => Box::pin(self.write_all(many)).await?,
             };
             match tried {
                 Tried::Done => return Ok(Commit::Done),
@@ -167,7 +167,8 @@ impl Table {
     {
         let mut tries = 0;
         loop {
-            match call().await {
+            // Boxed: the SDK's futures are large, and every door holds several.
+            match Box::pin(call()).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) if is_conflict(error.code()) => self.pause(&mut tries, error.code().unwrap_or("throttled")).await?,
                 Err(error) => return Err(fault(&error)),
@@ -244,7 +245,7 @@ impl Table {
         }
         let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason.code()).filter(|code| *code != "None").collect();
         let message = reasons.iter().find_map(|reason| reason.message()).unwrap_or_default();
-        if codes.is_empty() || codes.iter().any(|code| *code == "ValidationError") {
+        if codes.is_empty() || codes.contains(&"ValidationError") {
             return Err(Fault::broken("table", format!("transaction refused: {codes:?} {message}")));
         }
         Ok(Tried::Again(codes.join(", ")))

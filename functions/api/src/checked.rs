@@ -196,11 +196,10 @@ impl Judge {
                     }
                 }
             }
-            Value::Number(number) => {
-                if number.as_f64().is_some_and(|number| schema.get("minimum").and_then(Value::as_f64).is_some_and(|least| number < least)) {
+            Value::Number(number)
+                if number.as_f64().is_some_and(|number| schema.get("minimum").and_then(Value::as_f64).is_some_and(|least| number < least)) => {
                     self.complain(at, format!("must be at least {}", schema["minimum"]));
                 }
-            }
             _ => {}
         }
     }

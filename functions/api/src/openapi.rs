@@ -82,18 +82,18 @@ fn page(description: &Value) -> String {
                 .collect();
             let mut takes = String::new();
             if !parameters.is_empty() {
-                takes.push_str(&format!("<p>query: <code>{}</code></p>", escape(&parameters.join(", "))));
+                takes += &format!("<p>query: <code>{}</code></p>", escape(&parameters.join(", ")));
             }
             if !fields.is_empty() {
-                takes.push_str(&format!("<p>body: <code>{}</code></p>", escape(&fields.join(", "))));
+                takes += &format!("<p>body: <code>{}</code></p>", escape(&fields.join(", ")));
             }
-            body.push_str(&format!(
+            body += &format!(
                 "<section><h2><b class=\"{method}\">{}</b> <code>{}</code></h2><p>{}</p>{takes}<p>answers: {}</p></section>",
                 method.to_uppercase(),
                 escape(path),
                 escape(summary),
                 answers.join(", ")
-            ));
+            );
         }
     }
     format!(

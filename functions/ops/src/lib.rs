@@ -215,7 +215,7 @@ fn described(error: &Error) -> Value {
             Refusal::Cooling { until, .. } => described["next_allowed_at"] = json!(until.rfc3339()),
             Refusal::QuotaLow { remaining, resets_at, .. } => {
                 described["remaining"] = json!(remaining);
-                described["next_allowed_at"] = json!(resets_at.map(|at| at.rfc3339()));
+                described["next_allowed_at"] = json!(resets_at.map(pullcord_core::clock::Moment::rfc3339));
             }
             Refusal::Unconfirmed { reasons } => described["reasons"] = json!(reasons),
         },

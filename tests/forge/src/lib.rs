@@ -9,6 +9,8 @@
 //! What is absent: writing through the provider's API (tests write through [`Repository`]), filters of the issue list
 //! by label, author or milestone, GraphQL, `Last-Modified`, and the secondary limit as arithmetic (script it instead).
 
+#![expect(clippy::disallowed_methods, reason = "a forge is the outside world, and waits as that does")]
+
 mod control;
 mod credentials;
 mod door;

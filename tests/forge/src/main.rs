@@ -1,5 +1,7 @@
 //! Boots the simulator as a process of its own, for tests against a deployed stack: `forge --listen 127.0.0.1:PORT`.
 
+#![expect(clippy::disallowed_methods, reason = "a forge is the outside world, and has its own time")]
+
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 use pullcord_forge::{Forge, Options};
