@@ -196,10 +196,15 @@ impl Judge {
                     }
                 }
             }
-            Value::Number(number)
-                if number.as_f64().is_some_and(|number| schema.get("minimum").and_then(Value::as_f64).is_some_and(|least| number < least)) => {
+            Value::Number(number) => {
+                let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
+                let value = number.as_f64().unwrap_or_default();
+                if bound("minimum").is_some_and(|least| value < least) {
                     self.complain(at, format!("must be at least {}", schema["minimum"]));
+                } else if bound("maximum").is_some_and(|most| value > most) {
+                    self.complain(at, format!("must be at most {}", schema["maximum"]));
                 }
+            }
             _ => {}
         }
     }

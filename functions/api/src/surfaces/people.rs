@@ -121,7 +121,7 @@ struct WorkspaceChange {
     quota_floor: Option<Option<u64>>,
     /// Null for no limit.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 10_000)]
     max_concurrent_runs: Option<Option<u64>>,
 }
 

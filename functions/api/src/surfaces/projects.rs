@@ -94,8 +94,9 @@ async fn sync_project(
         Err(error) => return Err(refused(&api, &asker, &id, error).await),
     };
     let said = |code, sync_status, message, outcome| (code, Started { slug, sync_status, message, outcome, reason: None });
+    let said_more = wished.wait.map(|_| "accepted");
     let (run, outcome) = match answer {
-        Answer::Accepted(run) | Answer::Repeated(run) => (run, None),
+        Answer::Accepted(run) | Answer::Repeated(run) => (run, said_more),
         Answer::Attached(run) => (run, Some("attached")),
         Answer::Fresh { .. } => {
             let (code, started) = said(StatusCode::OK, "synced", "Fresh enough", Some("fresh"));
@@ -114,7 +115,7 @@ async fn sync_project(
         None => *run,
     };
     let ended = wished.wait.is_some() && run.status.is_terminal();
-    let code = if ended || outcome.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let code = if ended || outcome == Some("attached") { StatusCode::OK } else { StatusCode::ACCEPTED };
     let (sync_status, message) = match run.status {
         RunStatus::Completed | RunStatus::CompletedWithWarnings if ended => ("synced", "Sync finished"),
         RunStatus::Failed if ended => ("error", "Sync failed"),

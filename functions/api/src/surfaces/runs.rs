@@ -137,8 +137,13 @@ fn streams(names: &[String]) -> Result<Vec<ItemStream>, Error> {
 
 /// The answer to a trigger: the run itself, with what became of the wish.
 async fn answered(api: &Api, answer: Answer, wait: Option<Duration>, now: Moment) -> Result<Response, Problem> {
-    let (run, outcome, attached) = match answer {
-        Answer::Accepted(run) | Answer::Repeated(run) => (*run, "accepted", false),
+    let (run, outcome, is_there) = match answer {
+        Answer::Accepted(run) => (*run, "accepted", false),
+        // Told anew: what has ended by now is not accepted once more.
+        Answer::Repeated(run) => {
+            let ended = run.status.is_terminal();
+            (*run, "accepted", ended)
+        }
         Answer::Attached(run) => (*run, "attached", true),
         Answer::Fresh { last_synced_at } => {
             let body = json!({"outcome": "fresh", "status": "fresh", "last_synced_at": last_synced_at.rfc3339()});
@@ -150,7 +155,7 @@ async fn answered(api: &Api, answer: Answer, wait: Option<Duration>, now: Moment
         Some(wait) => status::ended(&api.plane, run, now.plus(wait)).await.map_err(Error::from).told(now)?,
         None => run,
     };
-    let code = if attached || (wait.is_some() && run.status.is_terminal()) { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let code = if is_there || (wait.is_some() && run.status.is_terminal()) { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((code, Json(with_outcome(&run, outcome))).into_response())
 }
 
