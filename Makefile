@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 unexport CARGO_TARGET_DIR # SAM looks for what was built in ./target, whatever this says
 
-.PHONY: help check test bench deploy infra advisories tools nextest deny machete python
+.PHONY: help check test sim bench deploy infra advisories tools nextest deny machete python
 .DEFAULT_GOAL := help
 
 help: ## lists these
@@ -34,6 +34,12 @@ test: nextest python ## all tests; those of the deployed stack on an AWS emulato
 	cargo build -p pullcord
 	sam build --config-env emulator
 	cargo nextest run --workspace
+
+# HISTORIES, and the steps of each; `cargo run -p pullcord-tests --bin sim replay SEED` tells one.
+HISTORIES ?= 2000
+STEPS     ?= 200
+sim: ## simulated histories: every fault at every moment, and what must hold all the same
+	cargo run --profile sim -p pullcord-tests --bin sim -- $(HISTORIES) $(STEPS)
 
 bench: ## benchmarks, built as the product is
 	cargo bench --workspace --benches

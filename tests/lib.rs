@@ -10,4 +10,5 @@
 pub mod bench;
 pub mod scenarios;
 pub mod session;
+pub mod sim;
 pub mod world;

@@ -7,6 +7,7 @@ use crate::world::World;
 pub mod documents;
 pub mod input;
 pub mod issues;
+mod operations;
 pub mod people;
 pub mod runs;
 
@@ -31,5 +32,37 @@ macro_rules! scenarios {
 
 /// Every scenario there is.
 pub fn all() -> impl Iterator<Item = Scenario> {
-    [documents::SCENARIOS, input::SCENARIOS, issues::SCENARIOS, people::SCENARIOS, runs::SCENARIOS].into_iter().flatten().copied()
+    let themes = [
+        documents::SCENARIOS,
+        documents::deleting::SCENARIOS,
+        documents::ending::SCENARIOS,
+        documents::listing::SCENARIOS,
+        documents::triggering::SCENARIOS,
+        input::addresses::SCENARIOS,
+        input::bodies::SCENARIOS,
+        input::sources::SCENARIOS,
+        input::values::SCENARIOS,
+        issues::backfill::SCENARIOS,
+        issues::items::SCENARIOS,
+        issues::limits::SCENARIOS,
+        issues::pages::SCENARIOS,
+        issues::refusals::SCENARIOS,
+        issues::taking::SCENARIOS,
+        people::operators::SCENARIOS,
+        people::record::SCENARIOS,
+        people::roles::SCENARIOS,
+        people::secrets::SCENARIOS,
+        people::settings::SCENARIOS,
+        people::strangers::SCENARIOS,
+        people::tokens::SCENARIOS,
+        runs::SCENARIOS,
+        runs::cancelling::SCENARIOS,
+        runs::conflicts::SCENARIOS,
+        runs::cooldowns::SCENARIOS,
+        runs::doors::SCENARIOS,
+        runs::keys::SCENARIOS,
+        runs::reading::SCENARIOS,
+        runs::triggers::SCENARIOS,
+    ];
+    themes.into_iter().flatten().copied()
 }

@@ -70,7 +70,8 @@ impl<'w> Session<'w> {
 
     /// The run, once it has ended.
     pub async fn ended(&self, run: &str) -> Value {
-        self.until(run, |run| ["completed", "completed_with_warnings", "failed", "cancelled"].contains(&run["status"].as_str().unwrap())).await
+        self.until(run, |run| ["completed", "completed_with_warnings", "failed", "cancelled"].contains(&run["status"].as_str().unwrap()))
+            .await
     }
 
     /// The run, once it is as wanted.
@@ -111,7 +112,6 @@ impl<'w> Session<'w> {
         }
         panic!("project {project} is still syncing");
     }
-
 }
 
 /// What came back.

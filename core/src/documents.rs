@@ -242,3 +242,7 @@ fn shorten(text: &str) -> String {
 #[cfg(test)]
 #[path = "documents_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "documents_reading_tests.rs"]
+mod reading_tests;

@@ -156,7 +156,13 @@ pub async fn change_workspace(plane: &Plane, asker: &Asker, slug: &WorkspaceId, 
         let seen = workspace.version;
         apply(&mut workspace, &change)?;
         workspace.version += 1;
-        let audit = line(plane, slug, &person.user, "workspace.changed", [("limits", serde_json::to_string(&workspace.limits).unwrap_or_default())])?;
+        let audit = line(
+            plane,
+            slug,
+            &person.user,
+            "workspace.changed",
+            [("limits", serde_json::to_string(&workspace.limits).unwrap_or_default())],
+        )?;
         if plane.store.change_workspace(&workspace, seen, audit).await? {
             break workspace;
         }

@@ -95,7 +95,8 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        let stopped = tool("sh", self.port).arg(root().join("infra/emulator.sh")).arg("stop").arg(self.state.path().join("emulator")).status();
+        let stopped =
+            tool("sh", self.port).arg(root().join("infra/emulator.sh")).arg("stop").arg(self.state.path().join("emulator")).status();
         assert!(stopped.is_ok_and(|status| status.success()), "the emulator did not stop");
     }
 }
@@ -170,7 +171,8 @@ fn a_permission_less_is_a_promise_less() {
 /// A template in which one role lacks one action.
 fn without(template: &str, role: &str, action: &str) -> String {
     let start = template.find(&format!("\n  {role}:\n")).unwrap_or_else(|| panic!("no {role}"));
-    let end = template[start + 3..].find("\n  Ops").or(template[start + 3..].find("Role:\n    Type")).map_or(template.len(), |at| start + 3 + at);
+    let end =
+        template[start + 3..].find("\n  Ops").or(template[start + 3..].find("Role:\n    Type")).map_or(template.len(), |at| start + 3 + at);
     let body = &template[start..end];
     let line = body.lines().find(|line| line.trim().trim_start_matches("- ").trim_start_matches("Action: ") == action);
     let line = line.unwrap_or_else(|| panic!("{role} has no {action}"));

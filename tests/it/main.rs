@@ -11,8 +11,9 @@ use pullcord_tests::scenarios;
 use pullcord_tests::world::World;
 
 mod crashes;
-mod house;
 mod events;
+mod histories;
+mod house;
 mod mishaps;
 mod races;
 mod tokens;
@@ -36,10 +37,12 @@ use tests;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let told = scenarios::all().map(|scenario| {
-        trial(scenario.name, move || Box::pin(async move { (scenario.play)(&World::local().await).await }))
-    });
-    let inside = [crashes::TESTS, events::TESTS, house::TESTS, mishaps::TESTS, races::TESTS, tokens::TESTS].into_iter().flatten().map(|test| trial(test.name, test.run));
+    let told = scenarios::all()
+        .map(|scenario| trial(scenario.name, move || Box::pin(async move { (scenario.play)(&World::local().await).await })));
+    let inside = [crashes::TESTS, events::TESTS, histories::TESTS, house::TESTS, mishaps::TESTS, races::TESTS, tokens::TESTS]
+        .into_iter()
+        .flatten()
+        .map(|test| trial(test.name, test.run));
     libtest_mimic::run(&arguments, told.chain(inside).collect()).exit_code()
 }
 

@@ -18,6 +18,7 @@ use pullcord_forge::{Forge, Seed};
 use pullcord_tests::bench::{Bench, Mishap};
 use pullcord_tests::world;
 use tokio::sync::Notify;
+use tower::ServiceExt;
 
 use crate::tests;
 
@@ -123,9 +124,7 @@ impl Given {
         let store = &self.bench.plane.store.table;
         let scanned = store.client().scan().table_name(store.name()).send().await.unwrap();
         assert!(scanned.last_evaluated_key.is_none(), "the table is larger than one page");
-        let mut rows: Vec<String> = scanned.items.unwrap().iter().map(|row| {
-            shown(&AttributeValue::M(row.clone()))
-        }).collect();
+        let mut rows: Vec<String> = scanned.items.unwrap().iter().map(|row| shown(&AttributeValue::M(row.clone()))).collect();
         rows.sort();
         rows
     }
@@ -243,7 +242,9 @@ async fn conflicts_and_throttling_are_ridden_out() {
 /// Each kind of write takes effect once and loses its answer: the row that is
 /// found then is recognised as our own.
 async fn an_answer_that_is_lost_is_no_loss() {
-    for (operation, skipped) in [("TransactWriteItems", 0), ("PutItem", 0), ("TransactWriteItems", 1), ("TransactWriteItems", 2), ("TransactWriteItems", 4)] {
+    for (operation, skipped) in
+        [("TransactWriteItems", 0), ("PutItem", 0), ("TransactWriteItems", 1), ("TransactWriteItems", 2), ("TransactWriteItems", 4)]
+    {
         let given = given().await;
         for _ in 0..skipped {
             // Refused once and tried again: the mishap meets a later one.
@@ -385,7 +386,6 @@ async fn an_unreachable_table_is_unhealthy() {
     let health = status::health(&bench.plane).await;
     assert_eq!(health, status::Health { table: false, queue: true });
 
-    use tower::ServiceExt;
     bench.table.next("GetItem", Mishap::Refused("AccessDeniedException"));
     let request = axum::http::Request::get("/api/v1/system/health").body(axum::body::Body::empty()).unwrap();
     let response = pullcord_api::router(bench.plane.clone()).oneshot(request).await.unwrap();

@@ -47,7 +47,7 @@ async fn issuer() -> Issuer {
 struct Key {
     id: String,
     algorithm: Algorithm,
-    key: EncodingKey,
+    private: EncodingKey,
 }
 
 fn pem(der: &[u8]) -> Vec<u8> {
@@ -58,16 +58,16 @@ impl Key {
     fn rsa(id: &str) -> Self {
         let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
-        Self { id: id.into(), algorithm: Algorithm::RS256, key: EncodingKey::from_rsa_pem(&pem(der.as_ref())).unwrap() }
+        Self { id: id.into(), algorithm: Algorithm::RS256, private: EncodingKey::from_rsa_pem(&pem(der.as_ref())).unwrap() }
     }
 
     fn ec(id: &str) -> Self {
         let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
-        Self { id: id.into(), algorithm: Algorithm::ES256, key: EncodingKey::from_ec_pem(&pem(der.as_ref())).unwrap() }
+        Self { id: id.into(), algorithm: Algorithm::ES256, private: EncodingKey::from_ec_pem(&pem(der.as_ref())).unwrap() }
     }
 
     fn published(&self) -> Value {
-        let mut jwk = Jwk::from_encoding_key(&self.key, self.algorithm).unwrap();
+        let mut jwk = Jwk::from_encoding_key(&self.private, self.algorithm).unwrap();
         jwk.common.key_id = Some(self.id.clone());
         serde_json::to_value(jwk).unwrap()
     }
@@ -75,7 +75,7 @@ impl Key {
     fn token(&self, claims: Value) -> String {
         let mut header = Header::new(self.algorithm);
         header.kid = Some(self.id.clone());
-        jsonwebtoken::encode(&header, &claims, &self.key).unwrap()
+        jsonwebtoken::encode(&header, &claims, &self.private).unwrap()
     }
 }
 
@@ -140,7 +140,8 @@ async fn a_credential_is_found_nowhere() {
     assert_eq!(run["status"], "completed");
     let used = world.forge.requests_to(&format!("/repos/{name}/issues"));
     assert!(used.iter().all(|entry| entry.credential.is_some()), "the forge did see it");
-    let made = tenant.admin().post(&format!("/v1/workspaces/{}/tokens", tenant.slug), json!({"name": "ci", "role": "viewer"})).await.is(201);
+    let made =
+        tenant.admin().post(&format!("/v1/workspaces/{}/tokens", tenant.slug), json!({"name": "ci", "role": "viewer"})).await.is(201);
     let secret = made["token"].as_str().unwrap().to_owned();
     tenant.admin().patch(&format!("/v1/sources/{source}"), json!({"credential": {"token": format!("{canary}-2")}})).await.is(200);
 

@@ -108,4 +108,3 @@ pub(super) fn check_path(plane: &Plane, path: &str, complaints: &mut Vec<Complai
         complain("does not lie under the folders that PULLCORD_DOCUMENT_ROOTS allows");
     }
 }
-

@@ -101,6 +101,13 @@ impl Store {
         rows.into_iter().map(decode).collect()
     }
 
+    /// Whether a source has any item.
+    pub async fn has_items(&self, source: &SourceId) -> Result<bool, Fault> {
+        let shards: Vec<String> = keys::item_shards().collect();
+        let found = futures::future::try_join_all(shards.iter().map(|shard| self.item_ids_in_shard(source, shard, 1))).await?;
+        Ok(found.iter().any(|ids| !ids.is_empty()))
+    }
+
     /// The ids of some items of a shard.
     pub async fn item_ids_in_shard(&self, source: &SourceId, shard: &str, most: usize) -> Result<Vec<String>, Fault> {
         let hash = keys::item_partition(source, shard);

@@ -51,6 +51,8 @@ pub(super) struct Reading<'a> {
     pub(super) stream: Stream,
     credential: Option<Credential>,
     state: StreamState,
+    /// Whether any item of this source is known: it may have been closed since.
+    knows_items: bool,
     /// What the last replies said is left, and is yet to be recorded.
     quota: Option<Quota>,
 }
@@ -75,6 +77,7 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
     };
     let stream = held.run.options.streams.first().or(source.streams.first()).copied().unwrap_or(Stream::Issues);
     let state = held.plane.store.stream_state(&source.id, stream, held.run.options.include_closed).await?;
+    let knows_items = state.watermark.is_some() || held.plane.store.has_items(&source.id).await?;
     let credential = match &source.credential {
         Some(sealed) => match held.plane.vault.open(sealed, &source.workspace, &source.id).await {
             Ok(credential) => Some(credential),
@@ -83,7 +86,7 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         },
         None => None,
     };
-    let mut reading = Reading { source, provider, stream, credential, state, quota: None };
+    let mut reading = Reading { source, provider, stream, credential, state, knows_items, quota: None };
     let place = match held.run.next_request.as_deref().map(serde_json::from_str) {
         Some(Ok(place)) => place,
         Some(Err(why)) => return Err(Fault::broken("checkpoint", why).into()),
@@ -114,11 +117,7 @@ impl Reading<'_> {
     }
 
     fn first_page(&self, run: &Run) -> PageRequest {
-        let wanted = Wanted {
-            since: run.since,
-            include_closed: run.options.include_closed,
-            knows_items: self.state.watermark.is_some(),
-        };
+        let wanted = Wanted { since: run.since, include_closed: run.options.include_closed, knows_items: self.knows_items };
         self.provider.begin(self.source, self.stream, wanted)
     }
 
@@ -283,7 +282,8 @@ impl Reading<'_> {
         run.newest_seen = run.newest_seen.max(newest);
         run.counted.clear();
         run.again = again;
-        run.unread.extend(page.rejected.iter().filter_map(|rejected| rejected.id.clone()).take(MOST_UNREAD.saturating_sub(run.unread.len())));
+        run.unread
+            .extend(page.rejected.iter().filter_map(|rejected| rejected.id.clone()).take(MOST_UNREAD.saturating_sub(run.unread.len())));
         if let Some(next) = page.next.as_ref().filter(|_| run.progress.page.is_power_of_two()) {
             run.met = Some(fingerprint(next));
         }

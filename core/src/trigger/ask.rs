@@ -105,4 +105,3 @@ pub enum Would {
     Attach(RunId),
     Refuse(Refusal),
 }
-

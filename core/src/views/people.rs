@@ -115,4 +115,3 @@ impl From<&Project> for ProjectView {
         }
     }
 }
-

@@ -144,4 +144,3 @@ impl From<&Run> for RunView {
         }
     }
 }
-

@@ -96,7 +96,11 @@ impl Parameters {
             .filter(|(name, _)| !known.contains(name.as_ref()))
             .map(|(name, _)| {
                 let names: Vec<&str> = known.iter().map(String::as_str).collect();
-                let why = if names.is_empty() { "this route takes no parameters".to_owned() } else { format!("is not a parameter here; the parameters are {}", names.join(", ")) };
+                let why = if names.is_empty() {
+                    "this route takes no parameters".to_owned()
+                } else {
+                    format!("is not a parameter here; the parameters are {}", names.join(", "))
+                };
                 Complaint { at: name.into_owned(), why }
             })
             .collect();

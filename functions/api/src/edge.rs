@@ -21,6 +21,8 @@ pub(crate) const LONGEST_BODY: usize = 256 * 1024;
 
 /// As much of a body that is too long is read before the answer.
 const LONGEST_DRAIN: usize = 16 * 1024 * 1024;
+/// A body that has not arrived by then is not waited for.
+const LONGEST_READ: Duration = Duration::from_secs(20);
 
 /// The id of a request: in its reply, in the log, in the run it starts.
 #[derive(Clone, Debug)]
@@ -68,14 +70,32 @@ fn report_trigger(config: &Config, now: Moment, took: Duration) {
     telemetry::emit(config, now, &[("TriggerLatency", took.as_secs_f64() * 1000.0, "Milliseconds")], &[]);
 }
 
-/// Refuses a body that is too long. What is left of it is read and thrown away,
-/// within reason: a client that is still sending would miss the answer.
-pub(crate) async fn bounded(request: Request, next: Next) -> Response {
+/// Refuses a body that is too long, or that does not come. What is left of a long
+/// one is read and thrown away, within reason: a client that is still sending would
+/// miss the answer.
+pub(crate) async fn bounded(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let stated = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if stated.is_some_and(|length| length > LONGEST_DRAIN) {
+        return Problem::payload_too_large().into_response();
+    }
     let (parts, body) = request.into_parts();
+    let clock = api.plane.clock.clone();
+    let read = tokio::select! {
+        read = read(body) => read,
+        () = clock.sleep(LONGEST_READ) => return Problem::too_slow().into_response(),
+    };
+    match read {
+        Some(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        None => Problem::payload_too_large().into_response(),
+    }
+}
+
+/// A whole body, unless it is too long.
+async fn read(body: Body) -> Option<Vec<u8>> {
     let mut frames = body.into_data_stream();
     let (mut bytes, mut length) = (Vec::new(), 0);
     while let Some(frame) = frames.next().await {
-        let Ok(frame) = frame else { return Problem::payload_too_large().into_response() };
+        let frame = frame.ok()?;
         length += frame.len();
         if length <= LONGEST_BODY {
             bytes.extend_from_slice(&frame);
@@ -83,10 +103,7 @@ pub(crate) async fn bounded(request: Request, next: Next) -> Response {
             break;
         }
     }
-    if length > LONGEST_BODY {
-        return Problem::payload_too_large().into_response();
-    }
-    next.run(Request::from_parts(parts, Body::from(bytes))).await
+    (length <= LONGEST_BODY).then_some(bytes)
 }
 
 pub(crate) async fn no_such_route() -> Problem {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use pullcord_core::Plane;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -56,7 +56,7 @@ fn dressed(api: Api, routes: Router<Api>) -> Router {
         .fallback(edge::no_such_route)
         .method_not_allowed_fallback(edge::no_such_method)
         .layer(edge::cors(&api.plane.config))
-        .layer(from_fn(edge::bounded))
+        .layer(from_fn_with_state(api.clone(), edge::bounded))
         .layer(from_fn_with_state(api.clone(), edge::identified))
         .with_state(api)
 }

@@ -115,6 +115,10 @@ impl Problem {
         Self::new(&TOO_LARGE, format!("a body may have at most {} KiB", crate::edge::LONGEST_BODY / 1024))
     }
 
+    pub(crate) fn too_slow() -> Self {
+        Self::invalid(&[Complaint { at: "body".to_owned(), why: "did not arrive in time: send it again".to_owned() }])
+    }
+
     pub(crate) fn unsupported_media_type() -> Self {
         Self::new(&MEDIA_TYPE, "send the body with content-type: application/json")
     }

@@ -105,4 +105,3 @@ pub(super) fn would_be(would: Would, now: Moment) -> Value {
         }
     }
 }
-
