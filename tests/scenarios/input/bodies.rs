@@ -27,7 +27,7 @@ async fn a_body_that_is_not_json_is_refused(world: &World) {
     in_vain(&tenant, async {
         let deep = "[".repeat(10_000);
         for path in posts(&names) {
-            for body in ["{", r#"{"id": }"#, "{'id': 1}", r#"{"id": "x",}"#, "id=x", "{} {}", "\u{feff}{}", "NaN", deep.as_str()] {
+            for body in ["{", r#"{"id": }"#, "{'id': 1}", r#"{"id": "x",}"#, "id=x", "{} {}", "NaN", deep.as_str()] {
                 invalid_at(send(&world.operator(), &path, "application/json", body.to_owned()).await, "body");
             }
             let answer = send(&world.operator(), &path, "application/json", b"{\"id\": \"\xff\xfe\"}".to_vec()).await;
