@@ -280,13 +280,19 @@ fn greet(options: &Options, local: &Local) {
     let url = local.url();
     let token = options.data.join("admin-token");
     println!("Pullcord's API is at {url}, its description at {url}/docs.");
-    println!("A token that may do everything here is in {}.", token.display());
+    println!("The bearer token of its administrator, who may do everything here, is also in {}:", token.display());
+    println!("{}", local.admin_token);
     if !options.no_demo {
-        println!(
-            "Try it:  curl -X POST -H \"authorization: Bearer $(cat {})\" '{url}/v1/sources/{}/sync?wait=PT20S'",
-            token.display(),
-            demo::SOURCE
-        );
+        println!("Try it:");
+        println!("  export TOKEN=$(cat {})", token.display());
+        for (method, path) in [
+            ("POST", format!("/v1/sources/{}/sync?wait=PT20S", demo::SOURCE)),
+            ("GET", format!("/v1/sources/{}/items?limit=3", demo::SOURCE)),
+            ("POST", format!("/api/v1/projects/{}/sync?wait=PT20S", demo::PROJECT)),
+            ("GET", format!("/api/v1/projects/{}/documents", demo::PROJECT)),
+        ] {
+            println!("  curl -X {method} -H \"authorization: Bearer $TOKEN\" '{url}{path}'");
+        }
     }
     println!("ready {url}");
 }

@@ -11,12 +11,21 @@ use tracing_subscriber::EnvFilter;
 use crate::clock::Moment;
 use crate::config::Config;
 
+/// Crates whose finer logs show requests as they go over the wire, and with them
+/// what must not be shown. No setting turns these on.
+const QUIET: &[&str] = &["aws_config", "aws_runtime", "aws_smithy_runtime", "h2", "hyper", "hyper_util", "reqwest", "rustls"];
+
 static COLD: AtomicBool = AtomicBool::new(true);
 
 /// Starts logging to standard error as the configuration says. Calling it twice
 /// does nothing.
 pub fn start(config: &Config) {
-    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    for quiet in QUIET {
+        if let Ok(directive) = format!("{quiet}=info").parse() {
+            filter = filter.add_directive(directive);
+        }
+    }
     let lines = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_span_list(false);
     drop(lines.with_env_filter(filter).with_writer(std::io::stderr).try_init());
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::tests;
 
-tests![a_killed_sync_goes_on_from_its_page, one_process_has_the_data_folder];
+tests![a_killed_sync_goes_on_from_its_page, one_process_has_the_data_folder, a_credential_is_in_no_log];
 
 const ISSUES: u64 = 5_000;
 const SOURCE: &str = "/v1/sources/web";
@@ -36,13 +36,17 @@ fn program() -> PathBuf {
 
 impl Process {
     fn start(data: &Path) -> Self {
+        Self::logging(data, "warn", Stdio::null())
+    }
+
+    fn logging(data: &Path, filter: &str, log: Stdio) -> Self {
         let mut child = Command::new(program())
             .args(["up", "--no-demo", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
-            .env("PULLCORD_LOG", "warn")
+            .env("PULLCORD_LOG", filter)
             .env("PULLCORD_TICK", "PT1S")
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -138,4 +142,24 @@ async fn one_process_has_the_data_folder() {
     // The lock dies with its process.
     Clock::system().sleep(Duration::ZERO).await;
     Process::start(folder.path()).kill();
+}
+
+/// Invariant 10: not even the finest log shows a credential.
+async fn a_credential_is_in_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let forge = world::forge(&Clock::system()).await;
+    forge.repository("acme/web").seed(&Seed { closed_percent: 0, ..Seed::of(5) });
+    let process = Process::logging(&folder.path().join("data"), "trace", std::fs::File::create(&log).unwrap().into());
+    process.call("POST", "/v1/workspaces", Some(json!({"slug": "acme", "name": "Acme"}))).await;
+    let canary = "canary-5b1c0d77-in-a-log";
+    let source = json!({"id": "web", "kind": "repository", "provider": "github", "repository": "acme/web", "base_url": forge.base_url(),
+        "credential": {"token": canary}});
+    process.call("POST", "/v1/workspaces/acme/sources", Some(source)).await;
+    let run = process.call("POST", &format!("{SOURCE}/sync?wait=PT20S"), None).await;
+    assert_eq!(run["status"], "completed");
+    process.kill();
+    let lines = std::fs::read_to_string(log).unwrap();
+    assert!(lines.contains("run.claimed") && lines.contains("\"level\":\"DEBUG\""), "the log is not fine enough to show anything");
+    assert!(!lines.contains(canary), "the log shows the credential");
 }
