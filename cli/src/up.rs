@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use clap::Args;
+use futures::FutureExt;
 use pullcord_core::chance::Chance;
 use pullcord_core::clock::Clock;
 use pullcord_core::config::Config;
@@ -214,7 +216,11 @@ async fn deliver(plane: Arc<Plane>, url: String, name: &'static str, slice: Dura
         // A cut drops the work where it is: that is what a crash does, and the
         // next start goes on from the last part.
         let response = tokio::select! {
-            response = pullcord_worker::handle(&plane, event, deadline) => response,
+            // What panics is delivered again, as it is when a function crashes.
+            response = AssertUnwindSafe(pullcord_worker::handle(&plane, event, deadline)).catch_unwind() => match response {
+                Ok(response) => response,
+                Err(_) => continue,
+            },
             () = cut(&plane, &mut stopping) => return,
         };
         for message in messages {
@@ -258,7 +264,8 @@ fn lock(data: &Path) -> Result<File, String> {
 
 fn kept_secret(path: &Path, chance: &Chance) -> std::io::Result<String> {
     match std::fs::read_to_string(path) {
-        Ok(secret) => Ok(secret.trim().to_owned()),
+        Ok(secret) if secret.trim().len() >= 32 => Ok(secret.trim().to_owned()),
+        Ok(_) => Err(std::io::Error::other(format!("{} is no secret of ours: remove it, and a new one is made", path.display()))),
         Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
             let secret = url_text(&chance.bytes::<32>());
             write_private(path, secret.as_bytes())?;

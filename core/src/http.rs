@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::providers::Reply;
 
 /// No reply that we ask for is longer.
-const LONGEST_REPLY: usize = 32 * 1024 * 1024;
+const LONGEST_REPLY: usize = 16 * 1024 * 1024;
 const USER_AGENT: &str = concat!("pullcord/", env!("CARGO_PKG_VERSION"));
 
 /// Why a request got no whole reply.
@@ -120,11 +120,15 @@ async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) 
     }
     let reply = request.send().await.map_err(failed)?;
     let status = reply.status().as_u16();
-    let headers: BTreeMap<String, String> = reply
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in reply.headers() {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        // A header that comes twice means what one with both values means.
+        match headers.get_mut(name.as_str()) {
+            Some(before) => *before = format!("{before}, {value}"),
+            None => drop(headers.insert(name.as_str().to_owned(), value.into_owned())),
+        }
+    }
     let mut body = Vec::new();
     let mut chunks = reply.bytes_stream();
     while let Some(chunk) = chunks.next().await {

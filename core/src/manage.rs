@@ -16,6 +16,7 @@ use crate::plane::Plane;
 use crate::status;
 use crate::store::conditions::{self, Write};
 use crate::store::items::{Audit, encode_audit};
+use crate::store::keys;
 use crate::trigger::Asker;
 
 mod check;
@@ -75,6 +76,9 @@ pub async fn me(plane: &Plane, asker: &Asker) -> Result<Person, Error> {
 
 pub async fn create_workspace(plane: &Plane, asker: &Asker, slug: &str, name: &str) -> Result<Workspace, Error> {
     let person = asker.person(&plane.store).await?;
+    if person.user.as_str().starts_with(TOKEN_USER) {
+        return Err(Error::Forbidden("an API token belongs to its workspace and may not create others".into()));
+    }
     if !person.is_operator() && !plane.config.open_workspaces {
         return Err(Error::Forbidden("only operators of this deployment may create workspaces".into()));
     }
@@ -208,9 +212,14 @@ async fn copy_limits(plane: &Plane, workspace: &Workspace) -> Result<(), Error> 
             if source.limits == workspace.limits {
                 return Ok(());
             }
+            // If the workspace was changed again meanwhile, that change copies.
+            let as_read = conditions::unchanged("workspace", keys::workspace(&workspace.slug), workspace.version);
+            if plane.store.workspace(&workspace.slug).await?.is_none_or(|now| now.version != workspace.version) {
+                return Ok(());
+            }
             source.limits = workspace.limits.clone();
             source.version += 1;
-            if plane.store.change_source(&source, seen, None, None).await? {
+            if plane.store.change_source(&source, seen, None, vec![as_read]).await? {
                 return Ok::<(), Error>(());
             }
         }
@@ -234,8 +243,8 @@ pub async fn put_member(plane: &Plane, asker: &Asker, workspace: &WorkspaceId, u
 /// Gives a user a role. With workspace `*` it makes an operator; only whoever
 /// may invoke the ops function can ask that.
 pub async fn grant(plane: &Plane, by: &UserId, workspace: &WorkspaceId, user: &str, role: Role) -> Result<Member, Error> {
-    if user.is_empty() || user.len() > 256 || user.chars().any(char::is_control) || user.starts_with(TOKEN_USER) {
-        return Err(Error::invalid("user", "must be the `sub` of a user: 1 to 256 characters"));
+    if !is_user(user) || user.contains(['/', '?', '#']) {
+        return Err(Error::invalid("user", "must be the `sub` of a user: 1 to 256 characters, without / ? #"));
     }
     let member = Member { workspace: workspace.clone(), user: UserId::known(user), role, added_at: plane.clock.now() };
     let audit = line(plane, workspace, by, "member.put", [("user", user.to_owned()), ("role", role.to_string())])?;
@@ -245,8 +254,18 @@ pub async fn grant(plane: &Plane, by: &UserId, workspace: &WorkspaceId, user: &s
 
 pub async fn delete_member(plane: &Plane, asker: &Asker, workspace: &WorkspaceId, user: &UserId) -> Result<(), Error> {
     let person = admin(plane, asker, workspace).await?;
+    if user.as_str().len() > 256 {
+        return Err(Error::NotFound("member"));
+    }
     let audit = line(plane, workspace, &person.user, "member.deleted", [("user", user.to_string())])?;
     if plane.store.delete_member(workspace, user, audit).await? { Ok(()) } else { Err(Error::NotFound("member")) }
+}
+
+/// Whether a name can be a person's. Those that stand on record for tokens and for
+/// the deployment itself cannot.
+pub fn is_user(name: &str) -> bool {
+    let reserved = name.starts_with(TOKEN_USER) || matches!(name, "pullcord" | "ops");
+    (1..=256).contains(&name.len()) && !name.chars().any(char::is_control) && !reserved
 }
 
 /// How the user of an API token is called on record. No `sub` may look like it.
@@ -262,6 +281,10 @@ pub async fn create_token(
     expires_at: Option<Moment>,
 ) -> Result<(Token, String), Error> {
     let person = admin(plane, asker, workspace).await?;
+    if person.user.as_str().starts_with(TOKEN_USER) {
+        // Else a token that ends could make one that does not.
+        return Err(Error::Forbidden("an API token may not make API tokens: a person has to".into()));
+    }
     let now = plane.clock.now();
     let mut complaints = Vec::new();
     checked_name("name", name, &mut complaints);
@@ -292,6 +315,9 @@ pub async fn tokens(plane: &Plane, asker: &Asker, workspace: &WorkspaceId) -> Re
 
 pub async fn delete_token(plane: &Plane, asker: &Asker, workspace: &WorkspaceId, id: &str) -> Result<(), Error> {
     let person = admin(plane, asker, workspace).await?;
+    if id.len() > 64 {
+        return Err(Error::NotFound("token"));
+    }
     let audit = line(plane, workspace, &person.user, "token.deleted", [("id", id.to_owned())])?;
     if plane.store.delete_token(workspace, id, audit).await? { Ok(()) } else { Err(Error::NotFound("token")) }
 }

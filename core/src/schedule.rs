@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use tracing::{info, warn};
 
 use crate::admission::Counted;
@@ -38,7 +38,18 @@ pub async fn tick(plane: &Plane) -> Result<Ticked, Fault> {
     loop {
         let now = plane.clock.now();
         let due = plane.store.due(now, AT_ONCE).await?;
-        let moved: Vec<Moved> = stream::iter(due).map(|run| nudge(plane, run, now)).buffer_unordered(SIDE_BY_SIDE).try_collect().await?;
+        let moved: Vec<Moved> = stream::iter(due)
+            .map(|run| async move {
+                let id = run.id;
+                // One run that cannot be moved must not keep the others waiting.
+                nudge(plane, run, now).await.unwrap_or_else(|why| {
+                    tracing::error!(decision = "tick.run_failed", run = %id, error = %why);
+                    Moved::Not
+                })
+            })
+            .buffer_unordered(SIDE_BY_SIDE)
+            .collect()
+            .await;
         let count = |what: Moved| moved.iter().filter(|one| **one == what).count();
         ticked.sent += count(Moved::Sent);
         ticked.ended += count(Moved::Ended);
@@ -95,12 +106,15 @@ pub async fn expire_leases(plane: &Plane) -> Result<usize, Fault> {
     let mut freed = 0;
     for run in plane.store.open_runs(None).await? {
         let Some(moved) = moves::expire(&run, plane.clock.now()) else { continue };
-        if moved.status.is_terminal() {
-            crate::sync::end_run(plane, &run, &moved, Counted::default(), &[], &crate::sync::machinery()).await?;
+        let written = if moved.status.is_terminal() {
+            crate::sync::end_run(plane, &run, &moved, Counted::default(), &[], &crate::sync::machinery()).await
         } else {
-            plane.store.save_run(&moved, run.version, Vec::new()).await?;
+            plane.store.save_run(&moved, run.version, Vec::new()).await
+        };
+        match written {
+            Ok(_) => freed += 1,
+            Err(why) => tracing::error!(decision = "expire.failed", run = %run.id, error = %why),
         }
-        freed += 1;
     }
     Ok(freed)
 }

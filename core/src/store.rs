@@ -240,6 +240,12 @@ impl Store {
         Ok(())
     }
 
+    /// The writes that forget what all streams of a source remember.
+    pub fn forgotten_streams(source: &Source) -> Vec<Write> {
+        let both = |stream: &Stream| [false, true].map(|include_closed| keys::stream(&source.id, *stream, include_closed));
+        Stream::ALL.iter().flat_map(both).map(|key| conditions::delete("stream", key)).collect()
+    }
+
     /// The write of what a stream remembers, over what was read.
     pub fn stream_write(source: &SourceId, stream: Stream, include_closed: bool, state: &StreamState, seen: u64) -> Result<Write, Fault> {
         let row = encode("stream", &keys::stream(source, stream, include_closed), state)?;
@@ -258,7 +264,8 @@ impl Store {
         self.table.get(key).await?.map(decode).transpose()
     }
 
-    /// Puts on record that someone joined a run, and remembers their key.
+    /// Puts on record that someone joined a run, and remembers their key; or says
+    /// what the key stands for already.
     pub async fn attach(
         &self,
         workspace: &WorkspaceId,
@@ -266,12 +273,15 @@ impl Store {
         audit: &Audit,
         key: Option<(&str, Idempotency)>,
         now: Moment,
-    ) -> Result<(), Fault> {
+    ) -> Result<Option<Idempotency>, Fault> {
         let mut writes = vec![conditions::put("audit", encode_audit(workspace, id, audit)?)];
         if let Some((scope, idempotency)) = key {
             writes.push(conditions::put_unless_live("idempotency", idempotency_row(scope, &idempotency)?, now));
         }
-        self.table.commit(writes).await.map(drop)
+        match self.table.commit(writes).await? {
+            Commit::Done => Ok(None),
+            Commit::Lost(lost) => lost.row.map(decode).transpose(),
+        }
     }
 
     /// Counts a refusal: the same one in the same minute is one line.

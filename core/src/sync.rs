@@ -127,6 +127,9 @@ async fn work(plane: &Plane, run: Run, deadline: Moment) -> Result<Slice, Fault>
         // Trying again would not help: the run ends here and says so.
         Err(Stop::Fault(Fault::Broken { part, why })) => {
             tracing::error!(decision = "run.broken", workspace = %held.run.workspace, run = %held.run.id, part, why);
+            // What made the row too large, say, must not keep it from ending.
+            held.run.warnings.clear();
+            held.run.counted.clear();
             let end = End::failed("INTERNAL", format!("something went wrong inside ({part}); the log has it under the run's id"), None);
             conclude(held.conclude(end).await)
         }

@@ -30,6 +30,7 @@ pub use ask::{Answer, Ask, Asker, IdempotencyKey, Would};
 const KEY_LIFE: Duration = Duration::from_hours(24);
 /// How soon the tick looks after a message that may not have been sent.
 const FIRST_SEND: Duration = Duration::from_secs(90);
+const LONGEST_REASON: usize = 1_000;
 /// Races lost in a row before the caller is asked to come back.
 const MOST_RACES: u32 = 10;
 
@@ -46,6 +47,7 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
         futures::try_join!(plane.store.source_rows(&ask.source), ask.asker.person(&plane.store), used_before)?;
     let rows = rows.ok_or(Error::NotFound("source"))?;
     allow(&rows, &person, &ask)?;
+    brief(&ask)?;
     if let (Some(key), Some(used)) = (&ask.idempotency, used_before) {
         return repeat(plane, key, used).await;
     }
@@ -63,6 +65,17 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
     }
     // Boxed: the way through the gate is long, and so is its future.
     Box::pin(Attempt { plane, ask: &ask, now }.enter(rows)).await
+}
+
+/// Reasons are kept for as long as the run is: they are sentences, not texts.
+fn brief(ask: &Ask) -> Result<(), Error> {
+    let too_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().count() > LONGEST_REASON);
+    for (at, text) in [("reason", &ask.reason), ("overrideCooldown.reason", &ask.override_cooldown)] {
+        if too_long(text) {
+            return Err(Error::invalid(at, format!("must have at most {LONGEST_REASON} characters")));
+        }
+    }
+    Ok(())
 }
 
 /// Whether what was synced last is what there is: an error since then is not.
@@ -224,7 +237,10 @@ impl Attempt<'_> {
         let line = audit_of(&run, self.ask.asker.user(), "run.attached", self.now, BTreeMap::new());
         let id = self.plane.chance.id(self.now).to_string();
         let remembered = self.ask.idempotency.as_ref().map(|key| (key.scope.as_str(), self.remembered(key, &run)));
-        self.plane.store.attach(&run.workspace, &id, &line, remembered, self.now).await?;
+        let used = self.plane.store.attach(&run.workspace, &id, &line, remembered, self.now).await?;
+        if let (Some(key), Some(used)) = (&self.ask.idempotency, used) {
+            return repeat(self.plane, key, used).await;
+        }
         Ok(Answer::Attached(Box::new(run)))
     }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_sdk_kms::error::DisplayErrorContext;
+use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_kms::primitives::Blob;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -98,7 +98,9 @@ impl Vault {
             Self::Kms { client, key } => {
                 let call = client.decrypt().key_id(key).ciphertext_blob(Blob::new(bytes));
                 let call = call.encryption_context("workspace", workspace.as_str()).encryption_context("source", source.as_str());
-                let reply = call.send().await.map_err(|why| Fault::unavailable("vault", DisplayErrorContext(why)))?;
+                let reply = call.send().await.map_err(|why| {
+                    if is_final(why.code()) { unreadable() } else { Fault::unavailable("vault", DisplayErrorContext(why)) }
+                })?;
                 reply.plaintext.map(Blob::into_inner).unwrap_or_default()
             }
             Self::File { key } => {
@@ -113,16 +115,36 @@ impl Vault {
     }
 }
 
-/// Writes a file that only its owner may read.
+/// Whether trying again cannot help: another key, another context, no leave.
+fn is_final(code: Option<&str>) -> bool {
+    let finals = [
+        "InvalidCiphertextException",
+        "IncorrectKeyException",
+        "DisabledException",
+        "NotFoundException",
+        "KMSInvalidStateException",
+        "AccessDeniedException",
+    ];
+    code.is_some_and(|code| finals.contains(&code))
+}
+
+/// Writes a file that only its owner may read: whole or not at all.
 pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
+    let unfinished = path.with_extension("unfinished");
+    if let Err(why) = std::fs::remove_file(&unfinished) {
+        if why.kind() != std::io::ErrorKind::NotFound {
+            return Err(why);
+        }
+    }
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = options.open(&unfinished)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    std::fs::rename(unfinished, path)
 }
 
 fn context(workspace: &WorkspaceId, source: &SourceId) -> Vec<u8> {

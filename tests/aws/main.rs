@@ -146,11 +146,12 @@ fn a_permission_less_is_a_promise_less() {
     let built = root().join(".aws-sam/emulator/template.yaml");
     let whole = std::fs::read_to_string(&built).unwrap_or_else(|why| panic!("{}: {why}: run `make test`", built.display()));
     let cases = [
-        ("ApiRole", "kms:Encrypt", "issues::a_first_sync_"),
-        ("ApiRole", "dynamodb:UpdateItem", "runs::of_a_hundred_triggers_one_is_accepted_here"),
+        ("ApiRole", "kms:Encrypt", "a_first_sync_takes_every_open_issue"),
+        ("ApiRole", "dynamodb:UpdateItem", "of_a_hundred_triggers_one_is_accepted_here"),
         ("OpsRole", "dynamodb:PutItem", ""),
     ];
     for (role, action, needing) in cases {
+        assert!(scenarios::all().any(|scenario| scenario.name.contains(needing)), "there is no scenario {needing}");
         let name = "template-with-a-permission-less.yaml";
         std::fs::write(built.with_file_name(name), without(&whole, role, action)).unwrap();
         let emulator = Emulator::start();

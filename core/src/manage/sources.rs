@@ -5,11 +5,11 @@ use super::{admin, all_well, checked_id, checked_name, line};
 use crate::admission::Surface;
 use crate::clock::Moment;
 use crate::error::Error;
-use crate::model::{Limits, Project, ProjectId, Right, Source, SourceId, SourceKind, Webhook, Work, WorkspaceId};
+use crate::model::{Limits, Project, ProjectId, Right, Source, SourceId, SourceKind, Webhook, Work, WorkspaceId, is_id};
 use crate::plane::Plane;
 use crate::providers;
 use crate::status;
-use crate::store::Store;
+use crate::store::{Store, conditions, keys};
 use crate::trigger::{Answer, Ask, Asker, trigger};
 use crate::vault::Credential;
 
@@ -79,8 +79,10 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
     let limits = plane.store.workspace(workspace).await?.ok_or(Error::NotFound("workspace"))?.limits;
     let mut check = Check { plane, complaints: Vec::new() };
     checked_id("id", &new.id, &mut check.complaints);
-    if let Some(name) = &new.name {
-        checked_name("name", name, &mut check.complaints);
+    for (at, name) in [("name", &new.name), ("principal", &new.principal), ("project", &new.project)] {
+        if let Some(name) = name {
+            checked_name(at, name, &mut check.complaints);
+        }
     }
     let kind = new.kind;
     let provider = match kind {
@@ -131,8 +133,8 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         None => {}
     }
     let project = match &new.project {
-        Some(id) => plane.store.project(&ProjectId::known(id)).await?.filter(|project| project.workspace == *workspace),
-        None => None,
+        Some(id) if is_id(id) => plane.store.project(&ProjectId::known(id)).await?.filter(|project| project.workspace == *workspace),
+        _ => None,
     };
     if let (Some(id), None) = (&new.project, &project) {
         check.complain("project", format!("there is no project {id} in this workspace"));
@@ -230,11 +232,10 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         }
         let audit = line(plane, &source.workspace, asker.user(), "source.changed", [("source", id.to_string())])?;
         let with_gate = lifts.then_some((&freed, gate.version));
-        if plane.store.change_source(&source, before.version, with_gate, Some(audit)).await? {
-            if moves {
-                // What was seen of the old place says nothing of the new one.
-                plane.store.forget_streams(id).await?;
-            }
+        // What was seen of the old place says nothing of the new one.
+        let mut with = if moves { Store::forgotten_streams(&before) } else { Vec::new() };
+        with.push(audit);
+        if plane.store.change_source(&source, before.version, with_gate, with).await? {
             return Ok(source);
         }
     }
@@ -271,6 +272,9 @@ fn apply(plane: &Plane, source: &mut Source, change: &ChangedSource) -> Result<(
         source.repository = Some(repository.clone());
     }
     if let Some(principal) = &change.principal {
+        if let Some(principal) = principal {
+            checked_name("principal", principal, &mut check.complaints);
+        }
         source.principal.clone_from(principal);
     }
     if let Some(Some(credential)) = &change.credential {
@@ -330,7 +334,9 @@ pub async fn reset_backfill(plane: &Plane, asker: &Asker, id: &SourceId) -> Resu
             let write = Store::stream_write(id, *stream, include_closed, &state, seen)?;
             let facts = [("source", id.to_string()), ("previous_cursor", cursor.clone())];
             let audit = line(plane, &looked.source.workspace, asker.user(), "backfill.reset", facts)?;
-            if let crate::store::table::Commit::Lost(_) = plane.store.table.commit(vec![write, audit]).await? {
+            let owner = crate::model::Owner::Source(id.clone());
+            let gate = conditions::unchanged("gate", keys::gate(&owner), looked.gate.version);
+            if let crate::store::table::Commit::Lost(_) = plane.store.table.commit(vec![write, audit, gate]).await? {
                 // A run came in between: its place is not ours to forget.
                 return Err(Error::Conflict("a run began meanwhile: wait for it, then reset again".into()));
             }

@@ -10,8 +10,9 @@ use crate::clock::Moment;
 /// What a run is estimated to take before its source has any history.
 pub const DEFAULT_ESTIMATE: Duration = Duration::from_mins(5);
 
-/// Warnings about single items that a run carries; more would say nothing new.
-const MOST_WARNINGS: usize = 50;
+/// Warnings of one kind that a run carries, and how long each may be.
+const MOST_WARNINGS: usize = 40;
+const LONGEST_WORDS: usize = 400;
 
 /// Where a run is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -346,12 +347,14 @@ impl Run {
         if self.status.is_terminal() { None } else { self.lease_until.max(self.next_send_at) }
     }
 
-    /// Notes something that a person should know. Of what is said of single items
-    /// only so much is kept; what concerns the whole run always is.
-    pub fn warn(&mut self, code: &str, message: String, at: Option<String>) {
-        let of_one_item = code.starts_with("ITEM_") || code.starts_with("DOCUMENT_");
-        if !of_one_item || self.warnings.len() < MOST_WARNINGS {
-            self.warnings.push(Warning { code: code.to_owned(), message, at });
+    /// Notes something that a person should know. Of one kind only so much is
+    /// kept, and words only so far: more would say nothing new, and the row has
+    /// its limits.
+    pub fn warn(&mut self, code: &str, message: &str, at: Option<&str>) {
+        let short = |text: &str| text.chars().take(LONGEST_WORDS).collect::<String>();
+        let of_its_kind = self.warnings.iter().filter(|warning| warning.code == code).count();
+        if of_its_kind < MOST_WARNINGS {
+            self.warnings.push(Warning { code: code.to_owned(), message: short(message), at: at.map(short) });
         }
     }
 

@@ -2,17 +2,23 @@
 
 use url::Url;
 
-/// The target of `rel="next"` in a `Link` header.
+/// The target of `rel="next"` in a `Link` header. A target may have commas in it,
+/// so links are told apart by their angle brackets.
 pub fn next_link(header: &str) -> Option<&str> {
-    header.split(',').find_map(|link| {
-        let (target, parameters) = link.split_once(';')?;
-        let is_next = parameters.split(';').any(|parameter| {
+    let mut rest = header;
+    while let Some((_, after)) = rest.split_once('<') {
+        let (target, after) = after.split_once('>')?;
+        let parameters = after.split('<').next().unwrap_or_default();
+        let is_next = parameters.split([';', ',']).any(|parameter| {
             let (name, value) = parameter.trim().split_once('=').unwrap_or_default();
             name.eq_ignore_ascii_case("rel") && value.trim_matches('"').split(' ').any(|rel| rel == "next")
         });
-        let target = target.trim().strip_prefix('<')?.strip_suffix('>')?;
-        is_next.then_some(target)
-    })
+        if is_next {
+            return Some(target);
+        }
+        rest = after;
+    }
+    None
 }
 
 /// Whether the next page has the same origin as this one. A credential must not
@@ -34,6 +40,8 @@ mod tests {
             r#"<https://api.x/i?page=1>; rel="prev", <https://api.x/i?after=a%2Cb>; rel="next", <https://api.x/i?page=9>; rel="last""#;
         assert_eq!(next_link(header), Some("https://api.x/i?after=a%2Cb"));
         assert_eq!(next_link(r#"<https://api.x/i?page=1>; rel="prev""#), None);
+        let among = r#"<https://x/style.css>; rel=preload, <https://x/i?q=a,b&after=1>; rel="next""#;
+        assert_eq!(next_link(among), Some("https://x/i?q=a,b&after=1"));
         assert_eq!(next_link(""), None);
         assert_eq!(next_link("nonsense; rel=next"), None);
     }

@@ -54,16 +54,22 @@ pub fn limit_of(reply: &Reply) -> Option<Limit> {
     Some(Limit {
         remaining: number("ratelimit-remaining")?,
         limit: number("ratelimit-limit"),
-        resets_at: number("ratelimit-reset").and_then(|seconds| i64::try_from(seconds).ok()).map(|seconds| Moment(seconds * 1000)),
+        resets_at: number("ratelimit-reset")
+            .and_then(|seconds| i64::try_from(seconds).ok())
+            .map(|seconds| Moment(seconds.saturating_mul(1000))),
     })
 }
 
 /// Judges a reply by what forges have in common.
 pub fn judge(reply: &Reply) -> Verdict {
+    // A page is read once, and not here.
+    match reply.status {
+        200..=299 => return Verdict::Readable,
+        304 => return Verdict::Unchanged,
+        _ => {}
+    }
     let message = message_of(reply);
     match reply.status {
-        200..=299 => Verdict::Readable,
-        304 => Verdict::Unchanged,
         301 | 302 | 307 | 308 => match reply.header("location") {
             Some(location) => Verdict::Moved(location.to_owned()),
             None => Verdict::Retry(format!("{} without a location", reply.status)),

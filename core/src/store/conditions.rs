@@ -80,7 +80,7 @@ pub fn unchanged(what: &'static str, key: Key, seen: u64) -> Write {
 /// have fewer: a window that has ended counts as full, an unknown one as enough.
 pub fn quota_left(what: &'static str, key: Key, floor: u64, now: Moment) -> Write {
     let enough = condition(
-        "attribute_not_exists(PK) OR remaining >= :floor OR resets_at <= :now",
+        "attribute_not_exists(PK) OR attribute_not_exists(resets_at) OR remaining >= :floor OR resets_at <= :now",
         [(":floor", number(floor)), (":now", number(now.0))],
     );
     Write { what, action: Action::Check(key), condition: Some(enough) }

@@ -4,6 +4,8 @@
 //! row that is gone meanwhile does not end a list.
 
 use super::Store;
+use std::collections::HashMap;
+
 use super::conditions::{self, Range, Write};
 use super::items::{self, Audit, Row, StoredItem, decode, encode_item};
 use super::keys::{self, Key};
@@ -11,6 +13,12 @@ use super::table::{Commit, Query};
 use crate::clock::Moment;
 use crate::error::Fault;
 use crate::model::{ItemType, Owner, Run, RunId, SourceId, WorkspaceId};
+
+/// Places read in one go, places looked at for one page of a list, and the bytes
+/// that it may show: a reply of a function has its limits.
+const LOOKED_AT_ONCE: usize = 100;
+const LOOKED_AT: usize = 2_000;
+const LONGEST_LIST: usize = 4_000_000;
 
 /// Which items a list wants.
 #[derive(Clone, Debug, Default)]
@@ -39,20 +47,29 @@ pub struct ItemPage {
 
 impl Store {
     /// Items of a source by their last change. The index has several shards, so
-    /// the newest of each are read side by side and merged.
+    /// the newest of each are read side by side and merged. A list that would have
+    /// to look at too many, or say too much, stops early and says where it goes on.
     pub async fn items(&self, source: &SourceId, filter: &ItemFilter, after: Option<String>, limit: usize) -> Result<ItemPage, Fault> {
         let mut place = after;
-        let mut found = Vec::new();
+        let (mut found, mut looked_at, mut bytes) = (Vec::new(), 0, 0);
         loop {
-            let (rows, more) = self.newest_items(source, place.take(), limit).await?;
-            for (at, stored) in rows {
+            let (places, more) = self.newest_places(source, place.clone(), limit.max(LOOKED_AT_ONCE)).await?;
+            let keys: Vec<Key> = places.iter().map(|(_, key)| key.clone()).collect();
+            let mut rows: HashMap<Key, Row> = HashMap::new();
+            for row in self.table.get_many(&keys).await? {
+                rows.insert(items::key_of(&row), row);
+            }
+            for (at, key) in places {
                 if filter.updated_since.is_some_and(|since| *at < *keys::sortable(since)) {
                     return Ok(ItemPage { items: found, next: None });
                 }
-                if filter.wants(&stored) {
+                // What is gone by now is passed over; the list goes on after it.
+                if let Some(stored) = rows.remove(&key).map(decode::<StoredItem>).transpose()?.filter(|stored| filter.wants(stored)) {
+                    bytes += stored.item.body.as_ref().map_or(0, String::len) + 1_000;
                     found.push(stored);
                 }
-                if found.len() == limit {
+                looked_at += 1;
+                if found.len() == limit || looked_at >= LOOKED_AT || bytes >= LONGEST_LIST {
                     return Ok(ItemPage { items: found, next: Some(at) });
                 }
                 place = Some(at);
@@ -63,13 +80,8 @@ impl Store {
         }
     }
 
-    /// The `limit` newest items before a place, and whether there may be more.
-    async fn newest_items(
-        &self,
-        source: &SourceId,
-        before: Option<String>,
-        limit: usize,
-    ) -> Result<(Vec<(String, StoredItem)>, bool), Fault> {
+    /// The `limit` newest places before one, and whether there are more.
+    async fn newest_places(&self, source: &SourceId, before: Option<String>, limit: usize) -> Result<(Vec<(String, Key)>, bool), Fault> {
         let shards = keys::listed_items(source).map(|hash| {
             let range = before.clone().map_or(Range::All, Range::Below);
             self.table.query(Query { index: Some(keys::LISTED_INDEX), hash, range, limit: Some(limit), newest_first: true })
@@ -79,14 +91,10 @@ impl Store {
         let mut places: Vec<(String, Key)> =
             shards.iter().flatten().map(|row| (items::text(row, "listed_at").to_owned(), items::key_of(row))).collect();
         places.sort_by(|one, other| other.0.cmp(&one.0));
+        // An entry that is on its way through the index can be met twice.
+        places.dedup_by(|one, other| one.1 == other.1);
         places.truncate(limit);
-        let keys: Vec<Key> = places.iter().map(|(_, key)| key.clone()).collect();
-        let mut found = Vec::with_capacity(keys.len());
-        for row in self.table.get_many(&keys).await? {
-            found.push((items::text(&row, "listed_at").to_owned(), decode::<StoredItem>(row)?));
-        }
-        found.sort_by(|one, other| other.0.cmp(&one.0));
-        Ok((found, more))
+        Ok((places, more))
     }
 
     /// The stored items of these ids, where they exist.

@@ -51,11 +51,21 @@ impl Store {
         self.write(writes).await.map(drop)
     }
 
-    /// Whether there was such a member.
+    /// Whether there was such a member. The API tokens they made go with them.
     pub async fn delete_member(&self, workspace: &WorkspaceId, user: &UserId, audit: Write) -> Result<bool, Fault> {
         let there = conditions::delete_existing("member", keys::member(workspace, user));
         let here = conditions::delete("membership", keys::membership(user, workspace));
-        self.write(vec![there, here, audit]).await
+        let mut writes = vec![there, here, audit];
+        for token in self.tokens(workspace).await?.into_iter().filter(|token| token.created_by == *user) {
+            writes.push(conditions::delete("token", keys::token(&token.hash)));
+            writes.push(conditions::delete("listing", keys::token_listing(workspace, &token.id)));
+        }
+        // More than a transaction takes: the tokens first, the membership last.
+        while writes.len() > super::table::MOST_WRITES {
+            let some = writes.split_off(writes.len() - 50);
+            self.write(some).await?;
+        }
+        self.write(writes).await
     }
 
     pub async fn workspace(&self, id: &WorkspaceId) -> Result<Option<Workspace>, Fault> {
@@ -175,13 +185,13 @@ impl Store {
 
     /// Writes a changed source. Its gate is given when the change lifts the
     /// cooldown. Whether both were still as they were read.
-    pub async fn change_source(&self, source: &Source, seen: u64, gate: Option<(&Gate, u64)>, audit: Option<Write>) -> Result<bool, Fault> {
+    pub async fn change_source(&self, source: &Source, seen: u64, gate: Option<(&Gate, u64)>, with: Vec<Write>) -> Result<bool, Fault> {
         let mut writes = vec![Self::source_write(source, seen)?];
         if let Some((gate, gate_seen)) = gate {
             let row = encode_gate(&Owner::Source(source.id.clone()), gate)?;
             writes.push(conditions::put_over("gate", row, gate_seen));
         }
-        writes.extend(audit);
+        writes.extend(with);
         self.write(writes).await
     }
 

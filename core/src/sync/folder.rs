@@ -84,7 +84,7 @@ fn note_skipped(held: &mut Held<'_>, listing: &Listing) {
         .map(|skipped| ("FOLDER_UNREAD", skipped))
         .chain(listing.skipped.iter().map(|skipped| ("DOCUMENT_SKIPPED", skipped)))
     {
-        held.run.warn(code, format!("{path} {why}"), Some(path.clone()));
+        held.run.warn(code, &format!("{path} {why}"), Some(path));
     }
 }
 
@@ -102,14 +102,14 @@ async fn take_in(held: &mut Held<'_>, source: &Source, folder: &Path, step: &[St
         match document {
             Ok(Some(Document { item, oddity })) => {
                 if let Some(oddity) = oddity {
-                    run.warn("DOCUMENT_ODD", format!("{name} {oddity}"), Some(name));
+                    run.warn("DOCUMENT_ODD", &format!("{name} {oddity}"), Some(&name));
                 }
                 found.push(item);
             }
             Ok(None) => {}
             Err(why) => {
                 failed += 1;
-                run.warn("DOCUMENT_UNREAD", format!("{name} cannot be read: {why}"), Some(name));
+                run.warn("DOCUMENT_UNREAD", &format!("{name} cannot be read: {why}"), Some(&name));
             }
         }
     }
@@ -175,7 +175,7 @@ async fn remove_absent(held: &mut Held<'_>, source: &Source, listing: &Listing) 
             "{} of {there_before} documents are gone from the folder: they are kept until someone confirms that this is meant",
             absent.len()
         );
-        held.run.warn("DELETIONS_HELD", message, None);
+        held.run.warn("DELETIONS_HELD", &message, None);
         held.run.results.held_deletions = absent.len() as u64;
         return Ok(done(stored, absent.len() as u64));
     }

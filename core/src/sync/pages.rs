@@ -51,6 +51,8 @@ pub(super) struct Reading<'a> {
     pub(super) stream: Stream,
     credential: Option<Credential>,
     state: StreamState,
+    /// Whether this run began where an earlier one stopped.
+    resumed: bool,
     /// Whether any item of this source is known: it may have been closed since.
     knows_items: bool,
     /// What the last replies said is left, and is yet to be recorded.
@@ -86,7 +88,7 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         },
         None => None,
     };
-    let mut reading = Reading { source, provider, stream, credential, state, knows_items, quota: None };
+    let mut reading = Reading { source, provider, stream, credential, state, resumed: false, knows_items, quota: None };
     let place = match held.run.next_request.as_deref().map(serde_json::from_str) {
         Some(Ok(place)) => place,
         Some(Err(why)) => return Err(Fault::broken("checkpoint", why).into()),
@@ -105,11 +107,14 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
 impl Reading<'_> {
     /// The first request: where an unfinished first run stopped, or what changed
     /// since the last one, or everything.
-    fn begin(&self, run: &mut Run) -> PageRequest {
+    fn begin(&mut self, run: &mut Run) -> PageRequest {
         let stored = self.state.cursor.as_deref().filter(|_| !run.options.full && self.state.watermark.is_none());
         let stored = stored.and_then(|cursor| serde_json::from_str::<PageRequest>(cursor).ok());
         run.again.clone_from(&self.state.failed);
+        run.again.sort();
+        run.again.dedup();
         if let Some(request) = stored.filter(|request| self.is_home(request)) {
+            self.resumed = true;
             return request;
         }
         run.since = self.state.watermark.filter(|_| !run.options.full);
@@ -189,6 +194,11 @@ impl Reading<'_> {
             Verdict::Moved(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
                 held.run.tries += 1;
                 request.url = to;
+                Ok(Met::Again)
+            }
+            // A place that was kept may be none any more: then the run begins anew.
+            Verdict::Rejected(_) if std::mem::take(&mut self.resumed) && held.run.part_no == 0 => {
+                *request = self.first_page(&held.run);
                 Ok(Met::Again)
             }
             verdict => self.weather(held, request, verdict.redacted(self.secret())).await,
@@ -282,8 +292,11 @@ impl Reading<'_> {
         run.newest_seen = run.newest_seen.max(newest);
         run.counted.clear();
         run.again = again;
-        run.unread
-            .extend(page.rejected.iter().filter_map(|rejected| rejected.id.clone()).take(MOST_UNREAD.saturating_sub(run.unread.len())));
+        for id in page.rejected.iter().filter_map(|rejected| rejected.id.clone()) {
+            if run.unread.len() < MOST_UNREAD && !run.unread.contains(&id) {
+                run.unread.push(id);
+            }
+        }
         if let Some(next) = page.next.as_ref().filter(|_| run.progress.page.is_power_of_two()) {
             run.met = Some(fingerprint(next));
         }
@@ -291,7 +304,7 @@ impl Reading<'_> {
         run.results.failed += page.rejected.len() as u64;
         for rejected in page.rejected {
             let message = format!("{} could not be understood and was left out: {}", rejected.which, rejected.why);
-            run.warn("ITEM_REJECTED", message, Some(rejected.which));
+            run.warn("ITEM_REJECTED", &message, Some(&rejected.which));
         }
         count(&mut run.results, &last);
         let mut with = writes(&last, &self.source.id, run.id, held.now())?;

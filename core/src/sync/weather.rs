@@ -10,6 +10,8 @@ use crate::providers::{PageRequest, Verdict, Wait};
 /// Tries at one request before a run is given up.
 pub(super) const MOST_TRIES: u32 = 5;
 
+/// A gate is not held longer for a limit.
+const LONGEST_WAIT: Duration = Duration::from_hours(25);
 /// As much of a provider's words as is shown.
 const LONGEST_WORDS: usize = 300;
 
@@ -26,7 +28,7 @@ impl Reading<'_> {
             }
             Verdict::Unavailable(why) => {
                 let message = format!("{} cannot be read: {why}", self.stream.as_str());
-                held.run.warn(NOT_AVAILABLE, message, at);
+                held.run.warn(NOT_AVAILABLE, &message, at.as_deref());
                 return self.finish(held).map(Met::End);
             }
             Verdict::Readable | Verdict::Unchanged => return self.finish(held).map(Met::End),
@@ -67,6 +69,10 @@ impl Reading<'_> {
             Wait::Unknown if tries == 1 && code == "PROVIDER_UNAVAILABLE" => Duration::from_secs(1),
             Wait::Unknown => Duration::from_mins(1 << (tries - 1).min(4)) + held.plane.chance.jitter(Duration::from_secs(10)),
         };
+        if span > LONGEST_WAIT {
+            let hours = span.as_secs() / 3600;
+            return Ok(Met::End(End::failed(code, format!("the provider asks to wait for {hours} hours: {why}"), at)));
+        }
         if span <= LONGEST_NAP && !held.time_is_up_after(span) {
             held.nap(span).await?;
             return Ok(Met::Again);

@@ -28,6 +28,8 @@ use crate::problem::{Problem, Told};
 const LEEWAY: Duration = Duration::from_secs(30);
 /// How long published keys are believed.
 const KEYS_LIVE: Duration = Duration::from_hours(1);
+/// How long we wait for them: a caller is waiting for us.
+const LONGEST_FETCH: Duration = Duration::from_secs(4);
 /// An unknown key id makes us look again, but not more often than this.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
@@ -56,6 +58,7 @@ pub struct Verifier {
 struct Published {
     keys: HashMap<String, (Algorithm, DecodingKey)>,
     fetched_at: Option<Moment>,
+    tried_at: Option<Moment>,
 }
 
 impl Verifier {
@@ -90,7 +93,7 @@ impl Verifier {
         if claims.exp < now - leeway || claims.nbf.is_some_and(|from| from > now + leeway) {
             return Err(EXPIRED);
         }
-        if claims.sub.is_empty() || claims.sub.len() > 256 || claims.sub.chars().any(char::is_control) {
+        if !manage::is_user(&claims.sub) {
             return Err(NOT_ACCEPTED);
         }
         Ok(UserId::known(claims.sub))
@@ -119,20 +122,36 @@ impl Verifier {
     /// The published key of that id. Keys are kept for a while; an id that is
     /// not among them makes us look whether they were rotated.
     async fn key(&self, plane: &Plane, url: &str, kid: &str) -> Result<Option<(Algorithm, DecodingKey)>, Error> {
-        let mut published = self.keys.lock().await;
         let now = plane.clock.now();
-        let age = published.fetched_at.map(|at| now.since(at));
-        let known = published.keys.contains_key(kid);
-        let fresh = age.is_some_and(|age| age < KEYS_LIVE);
-        if !(known && fresh) && age.is_none_or(|age| age >= LOOK_AGAIN_AFTER) {
-            match fetch(plane, url).await {
-                Ok(keys) => *published = Published { keys, fetched_at: Some(now) },
+        let wanted = {
+            let mut published = self.keys.lock().await;
+            let fresh = published.fetched_at.is_some_and(|at| now.since(at) < KEYS_LIVE);
+            let tried = published.tried_at.is_some_and(|at| now.since(at) < LOOK_AGAIN_AFTER);
+            let known = fresh && published.keys.contains_key(kid);
+            let wanted = !known && !tried;
+            if wanted {
+                // Whoever comes meanwhile does with what is known.
+                published.tried_at = Some(now);
+            }
+            wanted
+        };
+        if wanted {
+            let fetched = tokio::select! {
+                fetched = fetch(plane, url) => fetched,
+                () = plane.clock.sleep(LONGEST_FETCH) => Err(Fault::unavailable("key set", "no answer in time")),
+            };
+            let mut published = self.keys.lock().await;
+            match fetched {
+                Ok(keys) => (published.keys, published.fetched_at) = (keys, Some(now)),
                 // Keys that were good an hour ago are better than none.
-                Err(why) if known => tracing::warn!(decision = "jwks.unreachable", error = %why),
-                Err(why) => return Err(why.into()),
+                Err(why) if published.keys.contains_key(kid) => tracing::warn!(decision = "jwks.unreachable", error = %why),
+                Err(why) => {
+                    published.tried_at = None;
+                    return Err(why.into());
+                }
             }
         }
-        Ok(published.keys.get(kid).cloned())
+        Ok(self.keys.lock().await.keys.get(kid).cloned())
     }
 }
 

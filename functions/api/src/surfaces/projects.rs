@@ -103,9 +103,9 @@ async fn sync_project(
             return Ok((code, Json(started)));
         }
         Answer::Would(would) => {
-            let refused = !matches!(would, Would::Refuse(_));
+            let accepts = !matches!(would, Would::Refuse(_));
             let reason = would_be(would, now)["reason"].take();
-            let outcome = if refused { "would_accept" } else { "would_refuse" };
+            let outcome = if accepts { "would_accept" } else { "would_refuse" };
             let (code, started) = said(StatusCode::OK, "unchanged", "Nothing was done", Some(outcome));
             return Ok((code, Json(Started { reason: Some(reason).filter(|reason| !reason.is_null()), ..started })));
         }
@@ -114,7 +114,7 @@ async fn sync_project(
         Some(wait) => status::ended(&api.plane, *run, now.plus(wait)).await.map_err(Error::from).told(now)?,
         None => *run,
     };
-    let ended = wished.wait.is_some() && run.status.is_terminal();
+    let ended = run.status.is_terminal();
     let code = if ended || outcome == Some("attached") { StatusCode::OK } else { StatusCode::ACCEPTED };
     let (sync_status, message) = match run.status {
         RunStatus::Completed | RunStatus::CompletedWithWarnings if ended => ("synced", "Sync finished"),
