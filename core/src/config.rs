@@ -50,7 +50,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("PULLCORD_TABLE", "pullcord", "name of the DynamoDB table"),
     variable("PULLCORD_QUEUE_URL", "", "address of the SQS queue"),
     variable("PULLCORD_DEAD_LETTER_QUEUE_URL", "", "address of its dead-letter queue, for `redrive`"),
-    variable("PULLCORD_KMS_KEY", "", "KMS key that seals credentials; without one a key file does"),
+    variable("PULLCORD_KMS_KEY", "", "KMS key that seals credentials; the functions need one, the local process has a key file"),
     variable("PULLCORD_METRICS", "false", "whether metrics are printed in CloudWatch's embedded format"),
     variable("PULLCORD_STREAM", "false", "whether the api binary answers as the streaming function"),
 ];

@@ -13,6 +13,7 @@ crate::scenarios![
     links_are_followed_as_they_are,
     an_unreadable_entry_does_not_stop_its_page,
     what_could_not_be_read_is_asked_for_again,
+    what_can_never_be_read_stops_nothing,
     neither_an_empty_nor_a_short_page_ends_a_sync,
     a_credential_never_follows_a_link_elsewhere,
     a_page_that_leads_to_itself_ends_the_sync,
@@ -59,6 +60,28 @@ async fn what_could_not_be_read_is_asked_for_again(world: &World) {
 
     given.sync(json!({})).await;
 
+    assert_item(&given.items().await[&2], &given.repository.issue(2).unwrap(), &given.name);
+}
+
+/// An entry that cannot be read time and again is named each time, and never keeps
+/// the others from being synced.
+async fn what_can_never_be_read_stops_nothing(world: &World) {
+    let given = given(world).await;
+    given.old(world, 3);
+    let broken = || page(&json!([entry(&given.name, 1), {"number": 2}, entry(&given.name, 3)]), None);
+    let alone = format!("{}/2", given.issues);
+    let single = || Behaviour::json(200, &json!({"number": 2}));
+    world.forge.script(Fault::on(&given.issues, broken()));
+    assert_eq!(counts(&given.sync(json!({})).await), [2, 0, 0, 1]);
+
+    for _ in 0..3 {
+        // Both the listing and the request for it alone show it as it was.
+        world.forge.script(Fault::on(&given.issues, broken()));
+        world.forge.script(Fault::on(&alone, single()));
+        let run = given.sync(json!({"full": true})).await;
+        assert_eq!((run["status"].as_str(), run["results"]["failed"].as_u64()), (Some("completed_with_warnings"), Some(2)), "{run:#}");
+    }
+    given.sync(json!({})).await;
     assert_item(&given.items().await[&2], &given.repository.issue(2).unwrap(), &given.name);
 }
 

@@ -16,6 +16,8 @@ crate::scenarios![
     an_api_token_is_shown_once_and_speaks_for_its_role,
     a_revoked_api_token_is_none,
     an_api_token_ends_when_it_expires,
+    an_api_token_ends_with_the_membership_of_its_maker,
+    an_api_token_makes_no_other,
 ];
 
 /// S2.34, S3.4: all but what is open to everyone asks for a token.
@@ -172,4 +174,31 @@ async fn an_api_token_ends_when_it_expires(world: &World) {
 
     world.clock.turn(jiff::SignedDuration::from_mins(61));
     script.get("/v1/workspaces").await.problem(401, "UNAUTHENTICATED");
+}
+
+/// Whoever is removed does not come back by a token they made.
+async fn an_api_token_ends_with_the_membership_of_its_maker(world: &World) {
+    let tenant = world.tenant().await;
+    let second = tenant.join("second", "admin").await;
+    let tokens = format!("/v1/workspaces/{}/tokens", tenant.slug);
+    let made = second.post(&tokens, json!({"name": "A way back", "role": "admin"})).await.is(201);
+    let kept = tenant.admin().post(&tokens, json!({"name": "Another's", "role": "viewer"})).await.is(201);
+
+    tenant.admin().delete(&format!("/v1/workspaces/{}/members/{}", tenant.slug, tenant.name("second"))).await.is(204);
+
+    world.session(made["token"].as_str().unwrap()).get("/v1/me").await.problem(401, "UNAUTHENTICATED");
+    world.session(kept["token"].as_str().unwrap()).get("/v1/me").await.is(200);
+    let left = tenant.admin().get(&tokens).await.is(200);
+    assert_eq!(left["tokens"].as_array().unwrap().iter().map(|token| &token["name"]).collect::<Vec<_>>(), ["Another's"]);
+}
+
+/// A token that ends cannot make one that does not.
+async fn an_api_token_makes_no_other(world: &World) {
+    let tenant = world.tenant().await;
+    let tokens = format!("/v1/workspaces/{}/tokens", tenant.slug);
+    let made = tenant.admin().post(&tokens, json!({"name": "Short", "role": "admin", "expires": "2090-01-01T00:00:00Z"})).await.is(201);
+    let script = world.session(made["token"].as_str().unwrap());
+
+    script.post(&tokens, json!({"name": "Long", "role": "admin"})).await.problem(403, "FORBIDDEN");
+    script.post("/v1/workspaces", json!({"slug": fresh("ws"), "name": "Its own"})).await.problem(403, "FORBIDDEN");
 }
