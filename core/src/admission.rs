@@ -141,6 +141,14 @@ fn displace(run: &Run, asked: &Asked) -> Displacement {
     Displacement::Not
 }
 
+/// How many requests must be left: where the limit itself is small, a tenth of it.
+pub fn lowered(floor: u64, limit: Option<u64>) -> u64 {
+    match limit {
+        Some(limit) if limit < 1_000 => floor.min(limit / 10),
+        _ => floor,
+    }
+}
+
 /// The gate as its new holder leaves it.
 fn take(gate: &Gate, displaced: Option<&Run>, asked: &Asked) -> Gate {
     let mut taken = gate.clone();
@@ -216,3 +224,24 @@ pub fn release(gate: &Gate, run: &Run, counted: Counted, now: Moment) -> Option<
 #[cfg(test)]
 #[path = "admission_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod quota_tests {
+    use super::lowered;
+
+    /// S0.26, and a tenth of the limit where that is under a thousand.
+    #[test]
+    fn small_limits_have_small_floors() {
+        for (floor, limit, expected) in [
+            (100, None, 100),
+            (100, Some(5_000), 100),
+            (100, Some(1_000), 100),
+            (100, Some(999), 99),
+            (100, Some(60), 6),
+            (5, Some(60), 5),
+            (0, Some(60), 0),
+        ] {
+            assert_eq!(lowered(floor, limit), expected, "{floor} of {limit:?}");
+        }
+    }
+}

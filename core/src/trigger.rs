@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::admission::{Admission, Asked, OnConflict, Surface, admit};
+use crate::admission::{Admission, Asked, OnConflict, Surface, admit, lowered};
 use crate::clock::Moment;
 use crate::digest::short_name;
 use crate::error::{Error, Fault, Refusal};
@@ -18,7 +18,7 @@ use crate::plane::Plane;
 use crate::providers;
 use crate::queue::Job;
 use crate::store::conditions::Write;
-use crate::store::items::{Audit, Idempotency};
+use crate::store::items::{Audit, Idempotency, Quota};
 use crate::store::keys::{self, Key};
 use crate::store::{Admittance, Admitted, SourceRows, Store};
 
@@ -65,6 +65,10 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
     }
     // Boxed: the way through the gate is long, and so is its future.
     Box::pin(Attempt { plane, ask: &ask, now }.enter(rows)).await
+}
+
+fn quota_low(quota: &Quota) -> Refusal {
+    Refusal::QuotaLow { remaining: quota.remaining, limit: quota.limit, resets_at: quota.resets_at }
 }
 
 /// Reasons are kept for as long as the run is: they are sentences, not texts.
@@ -183,13 +187,11 @@ impl Attempt<'_> {
                     return refuse(plane, ask, &rows.source, refusal).await;
                 }
                 Admitted::QuotaLow(quota) => {
-                    // Where the limit itself is small, a tenth of it is kept.
-                    let small = quota.limit.filter(|limit| *limit < 1000).map(|limit| limit / 10);
-                    let Some(small) = small.filter(|small| *small < floor && quota.remaining >= *small) else {
-                        let refusal = Refusal::QuotaLow { remaining: quota.remaining, limit: quota.limit, resets_at: quota.resets_at };
-                        return refuse(plane, ask, &rows.source, refusal).await;
-                    };
-                    floor = small;
+                    let lower = lowered(floor, quota.limit);
+                    if lower >= floor || quota.remaining < lower {
+                        return refuse(plane, ask, &rows.source, quota_low(&quota)).await;
+                    }
+                    floor = lower;
                 }
                 Admitted::KeyTaken(Some(used)) => {
                     if let Some(key) = &ask.idempotency {
@@ -247,13 +249,12 @@ impl Attempt<'_> {
     async fn dry_run(&self, source: &Source, floor: u64) -> Result<Answer, Error> {
         let Some(key) = quota_key(source).filter(|_| self.checks_quota()) else { return Ok(Answer::Would(Would::Accept)) };
         let Some(quota) = self.plane.store.quota(&key).await? else { return Ok(Answer::Would(Would::Accept)) };
-        let floor = quota.limit.filter(|limit| *limit < 1000).map_or(floor, |limit| floor.min(limit / 10));
-        let reset = quota.resets_at.is_some_and(|at| at <= self.now);
-        if reset || quota.remaining >= floor {
+        // A window that has ended is full; one of which no end is known refuses nobody.
+        let open = quota.resets_at.is_some_and(|at| at > self.now);
+        if !open || quota.remaining >= lowered(floor, quota.limit) {
             return Ok(Answer::Would(Would::Accept));
         }
-        let refusal = Refusal::QuotaLow { remaining: quota.remaining, limit: quota.limit, resets_at: quota.resets_at };
-        Ok(Answer::Would(Would::Refuse(refusal)))
+        Ok(Answer::Would(Would::Refuse(quota_low(&quota))))
     }
 
     fn checks_quota(&self) -> bool {
