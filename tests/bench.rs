@@ -20,6 +20,7 @@ use pullcord_core::Plane;
 use pullcord_core::chance::Chance;
 use pullcord_core::clock::Clock;
 use pullcord_core::vault::Vault;
+use tokio::sync::Notify;
 
 /// What is to happen to a call.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub enum Mishap {
     Refused(&'static str),
     /// It takes effect, but the answer is lost and the caller sees this code.
     AnswerLost(&'static str),
+    /// It waits until it is let go, and then takes effect.
+    Held(Arc<Notify>),
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +91,13 @@ impl HttpConnector for TapConnector {
         match mishap {
             None => self.to.call(request),
             Some(Mishap::Refused(code)) => HttpConnectorFuture::ready(Ok(refusal(code))),
+            Some(Mishap::Held(go)) => {
+                let to = self.to.clone();
+                HttpConnectorFuture::new(async move {
+                    go.notified().await;
+                    to.call(request).await
+                })
+            }
             Some(Mishap::AnswerLost(code)) => {
                 let done = self.to.call(request);
                 HttpConnectorFuture::new(async move {

@@ -147,7 +147,7 @@ fn a_permission_less_is_a_promise_less() {
     let whole = std::fs::read_to_string(&built).unwrap_or_else(|why| panic!("{}: {why}: run `make test`", built.display()));
     let cases = [
         ("ApiRole", "kms:Encrypt", "a_first_sync_takes_every_open_issue"),
-        ("ApiRole", "dynamodb:UpdateItem", "of_a_hundred_triggers_one_is_accepted_here"),
+        ("ApiRole", "dynamodb:UpdateItem", "of_a_hundred_triggers_one_is_accepted"),
         ("OpsRole", "dynamodb:PutItem", ""),
     ];
     for (role, action, needing) in cases {
