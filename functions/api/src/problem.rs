@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pullcord_core::clock::{Moment, show_duration};
 use pullcord_core::error::Complaint;
+use pullcord_core::views::RunView;
 use pullcord_core::{Error, Fault, Refusal};
 use serde_json::{Map, Value, json};
 
@@ -167,7 +168,13 @@ impl Problem {
 
     fn refusal(refusal: &Refusal, now: Moment) -> Self {
         match refusal {
-            Refusal::InProgress { run, .. } => Self::new(&IN_PROGRESS, "a sync is already running").with("run_id", run.to_string()),
+            Refusal::InProgress { run, holder } => {
+                let progress = holder.as_ref().map(|holder| json!(RunView::from(&**holder).progress));
+                Self::new(&IN_PROGRESS, "Sync already in progress")
+                    .with("error", "Sync already in progress")
+                    .with("run_id", run.to_string())
+                    .with("progress", progress)
+            }
             Refusal::Cooling { until, since } => {
                 let left = until.since(now);
                 Self::new(&COOLDOWN, format!("this source was synced by hand; it may be again in {}", show_duration(left)))

@@ -8,13 +8,14 @@ use crate::world::World;
 
 crate::scenarios![who_attaches_gets_the_run_that_is_there, a_forced_run_replaces_the_old_one,];
 
-/// S1.9–S1.11, S4.15: a conflict names the run; `attach` gives it to the caller.
+/// S1.9, S1.10, S1.11, S1.12, S4.15: a conflict says so, names the run and tells its progress; `attach` gives it to the caller.
 async fn who_attaches_gets_the_run_that_is_there(world: &World) {
     let given = given(world).await;
     given.old(world, 3);
     let run = held(world, &given, json!({})).await;
 
     let refused = given.admin.press(&given.trigger()).await.problem(409, "SYNC_IN_PROGRESS");
+    assert_eq!((&refused["error"], &refused["progress"]["processed"]), (&json!("Sync already in progress"), &json!(0)), "{refused:#}");
     let attached = given.admin.post(&given.trigger(), json!({"onConflict": "attach"})).await.is(200);
     let by_query = given.admin.press(&format!("{}?onConflict=attach", given.trigger())).await.is(200);
     let waiting = json!({"onConflict": "attach", "wait": "PT20S"});
