@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::admission::{OnConflict, Surface};
-use crate::error::{Error, Fault};
-use crate::model::{Right, Run, RunId, SourceKind, Work};
+use crate::error::Error;
+use crate::model::{Right, Role, Run, RunId, SourceKind, Work};
 use crate::moves::{self, Cancel};
 use crate::plane::Plane;
 use crate::status;
@@ -16,8 +16,8 @@ use crate::trigger::{Answer, Ask, Asker, audit_of, trigger};
 /// Stops a run: at once if nobody works on it, else at its next page. A run that
 /// has ended stays as it ended.
 pub async fn cancel(plane: &Plane, asker: &Asker, id: RunId) -> Result<Run, Error> {
-    let mut run = status::run(plane, asker, id).await?;
-    allow(plane, asker, &run).await?;
+    let (mut run, role) = status::run_and_role(plane, asker, id).await?;
+    allow(role, &run)?;
     if run.work == Work::Delete && !run.status.is_terminal() {
         return Err(Error::Conflict("a deletion that has begun cannot be cancelled".into()));
     }
@@ -65,9 +65,7 @@ pub async fn retry(plane: &Plane, asker: &Asker, id: RunId, surface: Surface, re
     trigger(plane, ask).await
 }
 
-async fn allow(plane: &Plane, asker: &Asker, run: &Run) -> Result<(), Error> {
-    let person = asker.person(&plane.store).await.map_err(|fault: Fault| Error::Fault(fault))?;
-    let role = status::role(&person, &run.workspace, "run")?;
+fn allow(role: Role, run: &Run) -> Result<(), Error> {
     let right = match (run.work, run.kind) {
         (Work::Delete, _) => Right::Administer,
         (Work::Sync, Some(kind)) => Right::to_sync(kind),

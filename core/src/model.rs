@@ -14,7 +14,7 @@ mod source;
 
 pub use item::{Item, ItemType};
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
-pub use run::{Calls, DEFAULT_ESTIMATE, Progress, Results, Run, RunError, RunOptions, RunStatus, Stage, Trigger, Warning, Work};
+pub use run::{Calls, Progress, Results, Run, RunError, RunOptions, RunStatus, Stage, Trigger, Warning, Work};
 pub use source::{Gate, Limits, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Webhook};
 
 /// A text that names one kind of thing, so that a slug cannot be passed for a

@@ -53,10 +53,15 @@ pub async fn sources(plane: &Plane, asker: &Asker, workspace: &WorkspaceId) -> R
 }
 
 pub async fn run(plane: &Plane, asker: &Asker, id: RunId) -> Result<Run, Error> {
+    run_and_role(plane, asker, id).await.map(|(run, _)| run)
+}
+
+/// A run, and what the caller is in its workspace.
+pub async fn run_and_role(plane: &Plane, asker: &Asker, id: RunId) -> Result<(Run, Role), Error> {
     let (run, person) = futures::try_join!(plane.store.find_run(id), asker.person(&plane.store))?;
     let run = run.ok_or(Error::NotFound("run"))?;
-    role(&person, &run.workspace, "run")?;
-    Ok(run)
+    let role = role(&person, &run.workspace, "run")?;
+    Ok((run, role))
 }
 
 /// Waits until a run is newer than `after`, or has ended, or time is up.

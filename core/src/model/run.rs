@@ -1,14 +1,9 @@
 //! One sync of a source, from its admission to its end.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Owner, RunId, SourceId, SourceKind, Stream, UserId, WorkspaceId};
 use crate::clock::Moment;
-
-/// What a run is estimated to take before its source has any history.
-pub const DEFAULT_ESTIMATE: Duration = Duration::from_mins(5);
 
 /// Warnings of one kind that a run carries, and how long each may be.
 const MOST_WARNINGS: usize = 40;

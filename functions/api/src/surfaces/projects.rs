@@ -11,12 +11,13 @@ use pullcord_core::trigger::{Answer, Ask, Asker, Would, trigger};
 use pullcord_core::{Error, Refusal, status};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::asking::{Conflict, TriggerQuery, Wished, idempotency, would_be};
 use super::ids;
+use super::runs::ListQuery;
 use super::sources::place;
 use crate::Api;
 use crate::auth::Caller;
@@ -193,14 +194,6 @@ async fn project_list(State(api): State<Api>, Caller(asker): Caller) -> Result<J
     Ok(Json(ProjectList { projects, next_cursor: None }))
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct DocumentQuery {
-    cursor: Option<String>,
-    limit: Option<u64>,
-}
-
 #[derive(Serialize, ToSchema)]
 struct Document {
     path: String,
@@ -219,12 +212,12 @@ struct Documents {
 }
 
 /// A project's documents, newest change first.
-#[utoipa::path(get, path = "/api/v1/projects/{slug}/documents", tag = "projects", params(("slug" = String, Path), DocumentQuery), responses((status = 200, body = Documents)))]
+#[utoipa::path(get, path = "/api/v1/projects/{slug}/documents", tag = "projects", params(("slug" = String, Path), ListQuery), responses((status = 200, body = Documents)))]
 async fn project_documents(
     State(api): State<Api>,
     Caller(asker): Caller,
     Path(slug): Path<String>,
-    Asked(query): Asked<DocumentQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Documents>, Problem> {
     let now = api.plane.clock.now();
     let id = ids::project(&slug).told(now)?;

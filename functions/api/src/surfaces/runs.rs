@@ -168,9 +168,9 @@ fn with_outcome(run: &Run, outcome: &str) -> Value {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct ListQuery {
-    cursor: Option<String>,
-    limit: Option<u64>,
+pub(super) struct ListQuery {
+    pub(super) cursor: Option<String>,
+    pub(super) limit: Option<u64>,
 }
 
 #[derive(Serialize, ToSchema)]
