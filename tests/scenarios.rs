@@ -36,6 +36,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         documents::SCENARIOS,
         documents::deleting::SCENARIOS,
         documents::ending::SCENARIOS,
+        documents::held::SCENARIOS,
         documents::listing::SCENARIOS,
         documents::triggering::SCENARIOS,
         input::addresses::SCENARIOS,
@@ -60,8 +61,13 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         runs::conflicts::SCENARIOS,
         runs::cooldowns::SCENARIOS,
         runs::doors::SCENARIOS,
+        runs::explaining::SCENARIOS,
+        runs::following::SCENARIOS,
         runs::keys::SCENARIOS,
+        runs::parking::SCENARIOS,
         runs::reading::SCENARIOS,
+        runs::recording::SCENARIOS,
+        runs::slots::SCENARIOS,
         runs::triggers::SCENARIOS,
     ];
     themes.into_iter().flatten().copied()

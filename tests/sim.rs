@@ -6,11 +6,14 @@
 //! the end, the invariants must hold; at the end, with the weather calm again,
 //! every run must have ended and everything that is remote must be here.
 
+mod actions;
 mod history;
 mod invariants;
+mod mirror;
+mod table;
 mod weather;
 
-pub use history::{Played, play};
+pub use history::{Played, play, quiet_plane};
 pub use weather::{Fault, Tally};
 
 /// What is added up over many histories.
@@ -23,6 +26,9 @@ pub struct Coverage {
 /// Moves that have to be met among enough histories, or the simulation has
 /// become too tame.
 pub const MOVES: &[&str] = &[
+    "begins as queued",
+    "begins as following",
+    "begins as parked",
     "queued -> running",
     "queued -> cancelled",
     "running -> completed",
@@ -33,11 +39,26 @@ pub const MOVES: &[&str] = &[
     "paused -> running",
     "paused -> cancelled",
     "cancelling -> cancelled",
+    "following -> queued",
+    "following -> cancelled",
+    "parked -> queued",
+    "parked -> following",
+    "parked -> cancelled",
+    "parked again",
+    "held back",
+    "slot taken at last",
+    "fenced",
+    "revived",
     "taken over",
     "worker overtaken",
     "handed over",
     "buried",
     "given up",
+    "deletions done",
+    "deletions held",
+    "deletions approved",
+    "deletions discarded",
+    "source deleted",
 ];
 
 /// Plays histories from `first` on; the first that breaks an invariant, if any.

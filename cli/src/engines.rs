@@ -51,6 +51,11 @@ impl TableEngine {
         Ok(Self { database: Arc::new(Database::memory().map_err(|why| why.to_string())?) })
     }
 
+    /// The engine itself, for whoever looks at rows without a client.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
     fn answer(&self, request: &HttpRequest) -> (u16, String) {
         let operation = request.headers().get("x-amz-target").and_then(|target| target.split('.').nth(1)).unwrap_or_default();
         let body = request.body().bytes().unwrap_or_default();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::error::Refusal;
 use crate::model::{Gate, Run, RunId, RunStatus, SourceKind, SourceStatus, Trigger, Work};
+use crate::planted::{Bug, is_planted};
 
 /// Cooldowns given back in a row, after which even a failure starts one.
 const MOST_REFUNDS: u32 = 3;
@@ -18,6 +19,11 @@ const MOST_REFUNDS: u32 = 3;
 pub struct CooldownRule {
     pub obeys: bool,
     pub starts: bool,
+}
+
+impl CooldownRule {
+    /// What people ask for obeys a cooldown and starts one, however late it runs.
+    pub const FULL: Self = Self { obeys: true, starts: true };
 }
 
 /// The door in the wall that a trigger came through. Each obeys its own rules.
@@ -34,7 +40,7 @@ pub enum Surface {
 impl Surface {
     pub fn cooldown_rule(self) -> CooldownRule {
         match self {
-            Self::Native | Self::Ops => CooldownRule { obeys: true, starts: true },
+            Self::Native | Self::Ops => CooldownRule::FULL,
             Self::Projects | Self::Schedule => CooldownRule { obeys: false, starts: false },
         }
     }
@@ -54,8 +60,19 @@ pub enum OnConflict {
     #[default]
     Reject,
     Attach,
+    /// Run once more after what runs.
+    FollowUp,
     /// Cancel what runs and start anew.
     Restart,
+}
+
+/// What to do if it may not run now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBlocked {
+    #[default]
+    Reject,
+    /// Run by itself as soon as it may.
+    Park,
 }
 
 /// What a trigger asks of a gate.
@@ -66,6 +83,7 @@ pub struct Asked {
     pub rule: CooldownRule,
     pub cooldown: Duration,
     pub on_conflict: OnConflict,
+    pub on_blocked: OnBlocked,
     /// An admin gave a reason to pass over the cooldown.
     pub overrides_cooldown: bool,
     pub work: Work,
@@ -81,6 +99,13 @@ pub enum Admission {
     },
     /// The caller joins the run that is there.
     Attach(RunId),
+    /// The caller's run begins when the one that is there has ended.
+    Follow {
+        gate: Box<Gate>,
+        after: RunId,
+    },
+    /// Some run will begin then already: the caller joins it.
+    Join(RunId),
     Refuse(Refusal),
 }
 
@@ -98,6 +123,7 @@ pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
             {
                 return Admission::Attach(id);
             }
+            Displacement::Not if follows(run, asked) => return follow(gate, id, asked),
             Displacement::Not => {
                 return Admission::Refuse(Refusal::InProgress { run: id, holder: Some(Box::new(run.clone())) });
             }
@@ -106,10 +132,50 @@ pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
     let own_cooldown = displaced.is_some() && gate.holder.is_some() && gate.cool_run == gate.holder;
     if asked.rule.obeys && !asked.overrides_cooldown && !own_cooldown {
         if let Some(until) = gate.cool_until.filter(|until| *until > asked.now) {
-            return Admission::Refuse(Refusal::Cooling { until, since: gate.last_triggered_at });
+            return Admission::Refuse(Refusal::Cooling { until, since: gate.cool_since });
         }
     }
     Admission::Take { gate: Box::new(take(gate, displaced.as_ref(), asked)), displaced: displaced.map(Box::new) }
+}
+
+/// Whether this wish may come after what is there. Nothing comes after the
+/// deletion of its source.
+fn follows(run: &Run, asked: &Asked) -> bool {
+    let wanted = match asked.on_conflict {
+        OnConflict::FollowUp => true,
+        // Nobody can be attached to what is about to stop.
+        OnConflict::Reject | OnConflict::Attach => asked.on_blocked == OnBlocked::Park,
+        OnConflict::Restart => false,
+    };
+    wanted && asked.work == Work::Sync && run.work != Work::Delete
+}
+
+fn follow(gate: &Gate, after: RunId, asked: &Asked) -> Admission {
+    if let Some(next) = gate.next.filter(|next| *next != asked.run) {
+        return Admission::Join(next);
+    }
+    let mut followed = gate.clone();
+    followed.next = Some(asked.run);
+    followed.parked = gate.parked.filter(|parked| *parked != asked.run);
+    followed.version += 1;
+    Admission::Follow { gate: Box::new(followed), after }
+}
+
+/// The moment until which a refusal holds, if it ends by itself.
+pub fn refused_until(refusal: &Refusal) -> Option<Moment> {
+    match refusal {
+        Refusal::Cooling { until, .. } => Some(*until),
+        Refusal::QuotaLow { resets_at, .. } => *resets_at,
+        Refusal::InProgress { .. } | Refusal::Unconfirmed { .. } => None,
+    }
+}
+
+/// The gate with a run that waits for its moment, holding nothing.
+pub fn park(gate: &Gate, run: RunId) -> Gate {
+    let mut parked = gate.clone();
+    parked.parked = Some(run);
+    parked.version += 1;
+    parked
 }
 
 enum Displacement {
@@ -149,9 +215,21 @@ pub fn lowered(floor: u64, limit: Option<u64>) -> u64 {
     }
 }
 
+/// Gives the cooldown back that a run started which then did nothing.
+fn give_back(gate: &mut Gate, run: &Run) {
+    let did_nothing = run.part_no == 0 && matches!(run.status, RunStatus::Failed | RunStatus::Cancelled);
+    if did_nothing && gate.cool_run == Some(run.id) && gate.refunds < MOST_REFUNDS && !is_planted(Bug::NoRefund) {
+        (gate.cool_until, gate.cool_run, gate.cool_since) = (None, None, None);
+        gate.refunds += 1;
+    }
+}
+
 /// The gate as its new holder leaves it.
 fn take(gate: &Gate, displaced: Option<&Run>, asked: &Asked) -> Gate {
     let mut taken = gate.clone();
+    if let Some(displaced) = displaced {
+        give_back(&mut taken, displaced);
+    }
     if let Some(error) = displaced.and_then(|run| run.error.as_ref()) {
         taken.status_before = SourceStatus::Error;
         taken.error_before = Some(error.message.clone());
@@ -160,13 +238,19 @@ fn take(gate: &Gate, displaced: Option<&Run>, asked: &Asked) -> Gate {
         taken.error_before.clone_from(&gate.sync_error);
     }
     taken.holder = Some(asked.run);
+    taken.parked = gate.parked.filter(|parked| *parked != asked.run);
+    if asked.work == Work::Delete {
+        // Nothing runs after this.
+        (taken.next, taken.parked) = (None, None);
+    }
     taken.run_seq += 1;
     taken.status = SourceStatus::Syncing;
     taken.sync_error = None;
     taken.last_triggered_at = Some(asked.now);
-    if asked.rule.starts && !asked.cooldown.is_zero() {
+    if asked.rule.starts && asked.work == Work::Sync && !asked.cooldown.is_zero() {
         taken.cool_until = Some(asked.now.plus(asked.cooldown));
         taken.cool_run = Some(asked.run);
+        taken.cool_since = Some(asked.now);
     }
     taken.version += 1;
     taken
@@ -179,23 +263,20 @@ pub struct Counted {
     pub held_deletions: Option<u64>,
 }
 
-/// The gate after its holder came to its end; none if it held nothing.
+/// The gate after a run came to its end, whether it held it or waited at it; none
+/// if the gate does not know it.
 pub fn release(gate: &Gate, run: &Run, counted: Counted, now: Moment) -> Option<Gate> {
-    if gate.holder != Some(run.id) {
-        return None;
-    }
     let mut freed = gate.clone();
-    freed.holder = None;
-    if run.part_no == 0 && gate.cool_run == Some(run.id) && gate.refunds < MOST_REFUNDS {
-        if matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
-            // Nothing was done, so nothing has to cool down.
-            freed.cool_until = None;
-            freed.cool_run = None;
-            freed.refunds += 1;
-        }
+    freed.version += 1;
+    if gate.holder != Some(run.id) {
+        freed.next = gate.next.filter(|next| *next != run.id);
+        freed.parked = gate.parked.filter(|parked| *parked != run.id);
+        return (freed.next != gate.next || freed.parked != gate.parked).then_some(freed);
     }
+    freed.holder = None;
+    give_back(&mut freed, run);
     match run.status {
-        RunStatus::Completed | RunStatus::CompletedWithWarnings => {
+        RunStatus::Completed | RunStatus::CompletedWithWarnings if run.work == Work::Sync => {
             freed.status = SourceStatus::Synced;
             freed.sync_error = None;
             let results = &run.results;
@@ -205,20 +286,53 @@ pub fn release(gate: &Gate, run: &Run, counted: Counted, now: Moment) -> Option<
             }
             freed.last_checked_at = Some(now);
             freed.refunds = 0;
-            freed.item_count = counted.items.or(gate.item_count);
-            freed.held_deletions = counted.held_deletions.unwrap_or(gate.held_deletions);
+            crate::estimate::remember(&mut freed.past, run, now);
+            freed = counted_in(freed, counted);
         }
-        RunStatus::Failed => {
+        RunStatus::Failed if !run.work.decides() => {
             freed.status = SourceStatus::Error;
             freed.sync_error = run.error.as_ref().map(|error| error.message.clone());
         }
+        // A decision on what is held says nothing of how fresh the source is.
         _ => {
             freed.status = gate.status_before;
             freed.sync_error.clone_from(&gate.error_before);
+            freed = decided(counted_in(freed, counted), run);
         }
     }
-    freed.version += 1;
     Some(freed)
+}
+
+fn counted_in(mut gate: Gate, counted: Counted) -> Gate {
+    gate.item_count = counted.items.or(gate.item_count);
+    gate.held_deletions = counted.held_deletions.unwrap_or(gate.held_deletions);
+    gate
+}
+
+/// What a decision on held items did so far, however it ended.
+fn decided(mut gate: Gate, run: &Run) -> Gate {
+    if run.work.decides() {
+        gate.held_deletions = gate.held_deletions.saturating_sub(run.progress.processed);
+        gate.item_count = gate.item_count.map(|count| count.saturating_sub(run.results.deleted));
+    }
+    gate
+}
+
+/// The gate that its holder left, in the hands of the run that waited for that.
+pub fn promote(freed: &Gate, next: RunId, now: Moment) -> Gate {
+    let mut taken = freed.clone();
+    taken.next = None;
+    // A gate that nobody released still shows what it was before its holder came.
+    if freed.status != SourceStatus::Syncing {
+        taken.status_before = freed.status;
+        taken.error_before.clone_from(&freed.sync_error);
+    }
+    taken.holder = Some(next);
+    taken.run_seq += 1;
+    taken.status = SourceStatus::Syncing;
+    taken.sync_error = None;
+    taken.last_triggered_at = Some(now);
+    taken
 }
 
 #[cfg(test)]
@@ -245,3 +359,7 @@ mod quota_tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "admission_waiting_tests.rs"]
+mod waiting_tests;

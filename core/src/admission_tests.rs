@@ -2,25 +2,25 @@
 
 use super::*;
 use crate::model::SourceStatus::{Error, NeverSynced, Synced, Syncing};
-use crate::model::{RunError, WorkspaceId};
+use crate::model::{Past, RunError, WorkspaceId};
 
-const NOW: Moment = Moment(1_800_000_000_000);
-const NEW: RunId = id(1);
-const OLD: RunId = id(2);
-const OTHER: RunId = id(3);
-const SURFACES: [Surface; 4] = [Surface::Native, Surface::Ops, Surface::Projects, Surface::Schedule];
+pub(super) const NOW: Moment = Moment(1_800_000_000_000);
+pub(super) const NEW: RunId = id(1);
+pub(super) const OLD: RunId = id(2);
+pub(super) const OTHER: RunId = id(3);
+pub(super) const SURFACES: [Surface; 4] = [Surface::Native, Surface::Ops, Surface::Projects, Surface::Schedule];
 const ANSWERS: [OnConflict; 3] = [OnConflict::Reject, OnConflict::Attach, OnConflict::Restart];
 
-const fn id(number: u128) -> RunId {
+pub(super) const fn id(number: u128) -> RunId {
     RunId(uuid::Uuid::from_u128(number))
 }
 
-fn at(seconds: i64) -> Moment {
+pub(super) fn at(seconds: i64) -> Moment {
     Moment(NOW.0 + seconds * 1000)
 }
 
 /// A gate through which three runs went, the last a minute ago.
-fn gate(status: SourceStatus) -> Gate {
+pub(super) fn gate(status: SourceStatus) -> Gate {
     Gate {
         run_seq: 3,
         status,
@@ -37,42 +37,43 @@ fn gate(status: SourceStatus) -> Gate {
 }
 
 /// The same, held by the old run.
-fn held() -> Gate {
+pub(super) fn held() -> Gate {
     Gate { holder: Some(OLD), status_before: Synced, ..gate(Syncing) }
 }
 
 /// The same, cooling for a minute because of some run.
-fn cooling(gate: Gate, because_of: RunId) -> Gate {
-    Gate { cool_until: Some(at(60)), cool_run: Some(because_of), ..gate }
+pub(super) fn cooling(gate: Gate, because_of: RunId) -> Gate {
+    Gate { cool_until: Some(at(60)), cool_since: Some(at(-50)), cool_run: Some(because_of), ..gate }
 }
 
-fn run(id: RunId, status: RunStatus) -> Run {
+pub(super) fn run(id: RunId, status: RunStatus) -> Run {
     Run { status, epoch: 2, version: 9, ..Run::blank(id, WorkspaceId::known("acme")) }
 }
 
 /// The old run with a lease that ends so many seconds from now.
-fn leased(status: RunStatus, lease_ends: i64) -> Run {
+pub(super) fn leased(status: RunStatus, lease_ends: i64) -> Run {
     Run { lease_until: Some(at(lease_ends)), claimed_by: Some("first".into()), ..run(OLD, status) }
 }
 
-fn asked(surface: Surface) -> Asked {
+pub(super) fn asked(surface: Surface) -> Asked {
     Asked {
         run: NEW,
         now: NOW,
         rule: surface.cooldown_rule(),
         cooldown: Duration::from_mins(5),
         on_conflict: OnConflict::Reject,
+        on_blocked: OnBlocked::Reject,
         overrides_cooldown: false,
         work: Work::Sync,
     }
 }
 
-fn answering(on_conflict: OnConflict) -> Asked {
+pub(super) fn answering(on_conflict: OnConflict) -> Asked {
     Asked { on_conflict, ..asked(Surface::Native) }
 }
 
 /// What the gate answered, and what became of the old run, in a few words.
-fn verdict(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> String {
+pub(super) fn verdict(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> String {
     match admit(gate, holder, asked) {
         Admission::Take { gate, displaced } => {
             assert_eq!(gate.holder, Some(NEW));
@@ -82,6 +83,11 @@ fn verdict(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> String {
             assert_eq!(id, OLD);
             "attaches".to_owned()
         }
+        Admission::Follow { gate, after } => {
+            assert_eq!((gate.next, after), (Some(NEW), OLD));
+            "follows".to_owned()
+        }
+        Admission::Join(_) => "joins".to_owned(),
         Admission::Refuse(refusal) => refusal.rule().to_owned(),
     }
 }
@@ -92,7 +98,7 @@ fn outcome(run: &Run) -> String {
     run.error.as_ref().map_or_else(|| run.status.as_str().to_owned(), |error| format!("{} {}", run.status.as_str(), error.code))
 }
 
-fn opened(gate: &Gate, asked: &Asked) -> Gate {
+pub(super) fn opened(gate: &Gate, asked: &Asked) -> Gate {
     match admit(gate, None, asked) {
         Admission::Take { gate, .. } => *gate,
         other => panic!("the gate must open: {other:?}"),
@@ -118,7 +124,8 @@ fn the_gate_that_opens_belongs_to_its_new_holder() {
         (expected.holder, expected.run_seq, expected.version) = (Some(NEW), 4, 8);
         (expected.status, expected.status_before) = (Syncing, before.status);
         (expected.sync_error, expected.error_before) = (None, before.sync_error.clone());
-        (expected.last_triggered_at, expected.cool_until, expected.cool_run) = (Some(NOW), Some(at(300)), Some(NEW));
+        (expected.last_triggered_at, expected.cool_until) = (Some(NOW), Some(at(300)));
+        (expected.cool_since, expected.cool_run) = (Some(NOW), Some(NEW));
         assert_eq!(opened(&before, &asked(Surface::Native)), expected);
     }
 }
@@ -136,17 +143,17 @@ fn each_surface_has_its_own_rule() {
         (Surface::Schedule, neither, Trigger::Schedule),
     ] {
         assert_eq!((surface.cooldown_rule(), surface.trigger()), (rule, trigger), "{surface:?}");
-        let earlier = Gate { cool_until: Some(at(-1)), cool_run: Some(OTHER), ..gate(Synced) };
+        let earlier = Gate { cool_until: Some(at(-1)), ..cooling(gate(Synced), OTHER) };
         let taken = opened(&earlier, &asked(surface));
-        let started = if rule.starts { (Some(at(300)), Some(NEW)) } else { (Some(at(-1)), Some(OTHER)) };
-        assert_eq!((taken.cool_until, taken.cool_run), started, "{surface:?}");
+        let started = if rule.starts { (Some(NOW), Some(at(300)), Some(NEW)) } else { (Some(at(-50)), Some(at(-1)), Some(OTHER)) };
+        assert_eq!((taken.cool_since, taken.cool_until, taken.cool_run), started, "{surface:?}");
     }
 }
 
 #[test]
 fn a_source_without_a_cooldown_starts_none() {
     let taken = opened(&gate(Synced), &Asked { cooldown: Duration::ZERO, ..asked(Surface::Native) });
-    assert_eq!((taken.cool_until, taken.cool_run), (None, None));
+    assert_eq!((taken.cool_since, taken.cool_until, taken.cool_run), (None, None, None));
 }
 
 /// S0.8, S0.19: a running cooldown refuses whoever obeys it, to its last
@@ -176,7 +183,7 @@ fn a_refusal_for_cooling_says_since_when_and_until_when() {
     let Admission::Refuse(Refusal::Cooling { until, since }) = admit(&cooling(gate(Synced), OTHER), None, &asked(Surface::Native)) else {
         panic!("it cools");
     };
-    assert_eq!((until, since), (at(60), Some(at(-60))));
+    assert_eq!((until, since), (at(60), Some(at(-50))));
 }
 
 /// S4.15, S4.16, S1.9: whatever the holder waits for, it holds the gate.
@@ -308,8 +315,8 @@ fn a_source_goes_through_its_four_states_and_no_others() {
     }
 }
 
-/// S4.12, S4.28: success sets both times and forgets the error; what the run
-/// counted replaces what was known, and what it did not count stays.
+/// S4.12, S4.28: success sets both times, forgets the error and is remembered; what
+/// the run counted replaces what was known, and what it did not count stays.
 #[test]
 fn success_is_synced_now() {
     for (counted, items, held_deletions) in [
@@ -318,12 +325,14 @@ fn success_is_synced_now() {
         (Counted::default(), Some(12), 4),
     ] {
         let taken = opened(&Gate { refunds: 2, next: Some(OTHER), ..gate(Error) }, &asked(Surface::Native));
-        let done = Run { kind: Some(SourceKind::Documents), ..run(NEW, RunStatus::Completed) };
+        let mut done = Run { kind: Some(SourceKind::Documents), ..run(NEW, RunStatus::Completed) };
+        (done.started_at, done.waited, done.calls.made, done.progress.page) = (Some(at(-51)), 20_000, 7, 3);
         let freed = release(&taken, &done, counted, at(9)).expect("it is the holder");
         let mut expected = taken.clone();
         (expected.holder, expected.status, expected.sync_error) = (None, Synced, None);
         (expected.last_synced_at, expected.last_checked_at) = (Some(at(9)), Some(at(9)));
         (expected.item_count, expected.held_deletions, expected.refunds, expected.version) = (items, held_deletions, 0, 9);
+        expected.past = vec![Past { whole: true, worked: 40_000, requests: 7, pages: 3 }];
         assert_eq!(freed, expected);
     }
 }
@@ -341,23 +350,6 @@ fn finding_nothing_moves_the_look_and_not_the_sync() {
     assert_eq!(freed.last_synced_at, Some(at(9)));
 }
 
-/// A cooldown is given back to a run that failed or was cancelled before it did
-/// anything, three times in a row and not a fourth.
-#[test]
-fn cooldowns_are_given_back_three_times() {
-    let failed = Run { error: None, ..run(NEW, RunStatus::Failed) };
-    let after = |refunds, ended: &Run| {
-        let taken = opened(&Gate { refunds, ..gate(Synced) }, &asked(Surface::Native));
-        let freed = release(&taken, ended, Counted::default(), at(9)).expect("it is the holder");
-        (freed.cool_until.is_some(), freed.refunds)
-    };
-    assert_eq!(after(0, &failed), (false, 1));
-    assert_eq!(after(2, &run(NEW, RunStatus::Cancelled)), (false, 3));
-    assert_eq!(after(3, &failed), (true, 3));
-    assert_eq!(after(0, &Run { part_no: 1, ..failed }), (true, 0), "it had begun its work");
-    assert_eq!(after(2, &run(NEW, RunStatus::Completed)), (true, 0), "a success starts the count anew");
-}
-
 /// S4.13: failure shows the run's own words, and what was synced before stays
 /// synced then.
 #[test]
@@ -370,7 +362,7 @@ fn failure_is_an_error_with_its_reason() {
     (expected.holder, expected.status, expected.version) = (None, Error, 9);
     expected.sync_error = Some("sdlc-studio path not found".into());
     // It did nothing, so its cooldown is given back.
-    (expected.cool_until, expected.cool_run, expected.refunds) = (None, None, 1);
+    (expected.cool_since, expected.cool_until, expected.cool_run, expected.refunds) = (None, None, None, 1);
     assert_eq!(freed, expected);
     assert_eq!(opened(&freed, &asked(Surface::Projects)).sync_error, None, "S4.14: the next attempt clears it");
 }

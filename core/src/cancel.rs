@@ -10,7 +10,6 @@ use crate::plane::Plane;
 use crate::status;
 use crate::store::Saved;
 use crate::store::conditions;
-use crate::store::items::encode_audit;
 use crate::trigger::{Answer, Ask, Asker, audit_of, trigger};
 
 /// Stops a run: at once if nobody works on it, else at its next page. A run that
@@ -31,7 +30,7 @@ pub async fn cancel(plane: &Plane, asker: &Asker, id: RunId) -> Result<Run, Erro
             }
             Cancel::Asked(asked) => {
                 let line = audit_of(&asked, asker.user(), "run.cancel_requested", now, BTreeMap::new());
-                let row = encode_audit(&asked.workspace, &format!("{}#cancel", asked.id), &line)?;
+                let row = plane.store.audit_row(&asked.workspace, &format!("{}#cancel", asked.id), &line)?;
                 (plane.store.save_run(&asked, run.version, vec![conditions::put("audit", row)]).await?, asked)
             }
         };
@@ -68,8 +67,8 @@ pub async fn retry(plane: &Plane, asker: &Asker, id: RunId, surface: Surface, re
 fn allow(role: Role, run: &Run) -> Result<(), Error> {
     let right = match (run.work, run.kind) {
         (Work::Delete, _) => Right::Administer,
-        (Work::Sync, Some(kind)) => Right::to_sync(kind),
-        (Work::Sync, None) => Right::SyncWorkspace,
+        (_, Some(kind)) => Right::to_sync(kind),
+        (_, None) => Right::SyncWorkspace,
     };
     if role.may(right) {
         return Ok(());

@@ -17,6 +17,7 @@ pub mod trigger;
 // The words.
 pub mod admission;
 pub mod error;
+pub mod estimate;
 pub mod model;
 pub mod moves;
 pub mod views;
@@ -36,6 +37,7 @@ pub mod config;
 pub mod digest;
 pub mod http;
 pub mod plane;
+pub mod planted;
 pub mod telemetry;
 pub mod vault;
 

@@ -15,14 +15,14 @@ use crate::model::{
 use crate::plane::Plane;
 use crate::status;
 use crate::store::conditions::{self, Write};
-use crate::store::items::{Audit, encode_audit};
+use crate::store::items::Audit;
 use crate::store::keys;
 use crate::trigger::Asker;
 
 mod check;
 mod sources;
 
-pub use sources::{ChangedSource, NewSource, change_source, create_source, delete_source, reset_backfill};
+pub use sources::{ChangedSource, NewSource, change_source, create_source, decide_held, delete_source, reset_backfill};
 
 /// What every API token begins with, so that a leaked one can be recognised.
 pub const TOKEN_PREFIX: &str = "pct_";
@@ -49,7 +49,7 @@ fn line<const COUNT: usize>(
     let source = facts.get("source").map(crate::model::SourceId::known);
     let audit = Audit { at: now, who: who.clone(), what: what.to_owned(), source, run: None, facts, count: 1 };
     tracing::info!(decision = what, workspace = %workspace, user = %who);
-    Ok(conditions::put("audit", encode_audit(workspace, &plane.chance.id(now).to_string(), &audit)?))
+    Ok(conditions::put("audit", plane.store.audit_row(workspace, &plane.chance.id(now).to_string(), &audit)?))
 }
 
 /// A slug or id as a caller wrote it.
@@ -87,14 +87,8 @@ pub async fn create_workspace(plane: &Plane, asker: &Asker, slug: &str, name: &s
     checked_name("name", name, &mut complaints);
     all_well(complaints)?;
     let now = plane.clock.now();
-    let workspace = Workspace {
-        slug: WorkspaceId::known(slug),
-        name: name.to_owned(),
-        created_at: now,
-        limits: Limits::default(),
-        max_concurrent_runs: None,
-        version: 1,
-    };
+    let workspace =
+        Workspace { slug: WorkspaceId::known(slug), name: name.to_owned(), created_at: now, limits: Limits::default(), version: 1 };
     // Operators are admins everywhere; anyone else becomes one here.
     let admin = (!person.is_operator()).then(|| Member {
         workspace: workspace.slug.clone(),
@@ -195,7 +189,7 @@ fn apply(workspace: &mut Workspace, change: &ChangedWorkspace) -> Result<(), Err
         workspace.limits.quota_floor = floor;
     }
     if let Some(most) = change.max_concurrent_runs {
-        workspace.max_concurrent_runs = most;
+        workspace.limits.max_concurrent_runs = most;
     }
     Ok(())
 }

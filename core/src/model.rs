@@ -9,13 +9,15 @@ use crate::clock::Moment;
 
 mod item;
 mod people;
+mod progress;
 mod run;
 mod source;
 
 pub use item::{Item, ItemType};
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
-pub use run::{Calls, Progress, Results, Run, RunError, RunOptions, RunStatus, Stage, Trigger, Warning, Work};
-pub use source::{Gate, Limits, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Webhook};
+pub use progress::{Calls, Expected, Noted, Progress, Results, RunError, Stage, Warning};
+pub use run::{Run, RunOptions, RunStatus, Trigger, Work};
+pub use source::{Gate, Limits, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Webhook};
 
 /// A text that names one kind of thing, so that a slug cannot be passed for a
 /// user.

@@ -9,7 +9,8 @@
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::model::{Run, RunError, RunStatus};
+use crate::model::{Run, RunError, RunId, RunStatus};
+use crate::planted::{Bug, is_planted};
 
 /// Claims in a row without a committed part or a clean hand-over, after which a
 /// run is given up.
@@ -31,7 +32,7 @@ pub enum NotClaimed {
 /// A worker takes the run: if the message is of its present epoch and nobody
 /// holds it, or if whoever holds it was not heard of for too long.
 pub fn claim(run: &Run, epoch: u64, claimed_by: &str, now: Moment, lease: Duration) -> Result<Run, NotClaimed> {
-    if !matches!(run.status, RunStatus::Queued | RunStatus::Paused | RunStatus::Running) {
+    if run.follows.is_some() || !matches!(run.status, RunStatus::Queued | RunStatus::Paused | RunStatus::Running) {
         return Err(NotClaimed::NothingToDo);
     }
     // A message that came before its time, a duplicate say, must not spend what
@@ -48,6 +49,10 @@ pub fn claim(run: &Run, epoch: u64, claimed_by: &str, now: Moment, lease: Durati
     claimed.status = RunStatus::Running;
     claimed.status_reason = None;
     claimed.resumes_at = None;
+    claimed.held_back = false;
+    if let Some(since) = claimed.paused_at.take() {
+        claimed.waited += millis(now.since(since));
+    }
     claimed.epoch += 1;
     claimed.claimed_by = Some(claimed_by.to_owned());
     claimed.claims_since_progress += 1;
@@ -56,13 +61,99 @@ pub fn claim(run: &Run, epoch: u64, claimed_by: &str, now: Moment, lease: Durati
     claimed.sends = 0;
     claimed.started_at = run.started_at.or(Some(now));
     claimed.version += 1;
+    let from = if dead { "a worker that was lost" } else { run.status.as_str() };
+    claimed.note(now, "run.claimed", [("epoch", claimed.epoch.to_string()), ("from", from.to_owned())]);
     Ok(claimed)
+}
+
+/// A worker came, and its workspace has as many runs under way as it may: the
+/// run goes on waiting, and says for what.
+pub fn hold_back(run: &Run, now: Moment) -> Run {
+    let mut waiting = run.clone();
+    waiting.status = RunStatus::Queued;
+    // Whoever had begun waits now, and does not work.
+    waiting.paused_at = run.paused_at.or(run.started_at.map(|_| now));
+    waiting.lease_until = None;
+    waiting.claimed_by = None;
+    waiting.resumes_at = None;
+    waiting.status_reason =
+        Some("workspace_busy: as many runs as the workspace allows are under way; it begins when one of them ends".to_owned());
+    waiting.next_send_at = Some(now.plus(FIRST_RESEND));
+    waiting.sends = 0;
+    waiting.version += 1;
+    if !run.held_back {
+        waiting.held_back = true;
+        waiting.note(now, "run.held_back", [("for", "a slot of its workspace".to_owned())]);
+    }
+    waiting
+}
+
+/// Its worker was not heard of, and another run takes its slot: whatever that
+/// worker still writes must fail.
+pub fn fence(run: &Run, now: Moment) -> Run {
+    let mut fenced = run.clone();
+    fenced.epoch += 1;
+    fenced.lease_until = None;
+    fenced.claimed_by = None;
+    fenced.next_send_at = Some(now);
+    fenced.sends = 0;
+    fenced.version += 1;
+    fenced.note(now, "run.fenced", [("epoch", fenced.epoch.to_string())]);
+    fenced
+}
+
+/// Whether a run counts among those that its workspace has under way: someone
+/// holds it, or handed it over a moment ago.
+pub fn keeps_slot(run: &Run, now: Moment) -> bool {
+    let handed_over = run.lease_until.is_none() && run.next_send_at.is_some_and(|at| at > now);
+    matches!(run.status, RunStatus::Running | RunStatus::Cancelling) && (run.is_leased(now) || handed_over)
+}
+
+/// Its run waits until another has ended.
+pub fn follow(run: &Run, after: RunId, now: Moment) -> Run {
+    let mut following = run.clone();
+    following.status = RunStatus::Queued;
+    following.follows = Some(after);
+    following.status_reason = Some(format!("begins when run {after} has ended"));
+    following.resumes_at = None;
+    following.next_send_at = Some(now.plus(LONGEST_RESEND));
+    following.version += 1;
+    following
+}
+
+/// What it waited for is over: it holds its gate, and its message is sent.
+pub fn promote(run: &Run, now: Moment) -> Run {
+    let mut promoted = run.clone();
+    promoted.status = RunStatus::Queued;
+    promoted.status_reason = None;
+    promoted.resumes_at = None;
+    promoted.next_send_at = Some(now.plus(FIRST_RESEND));
+    promoted.version += 1;
+    let from = match promoted.follows.take() {
+        Some(before) => format!("run {before} has ended"),
+        None => "its time has come".to_owned(),
+    };
+    promoted.note(now, "run.promoted", [("because", from)]);
+    promoted
+}
+
+/// The run waits for a moment, holding nothing.
+pub fn park(run: &Run, now: Moment, until: Moment, why: &str) -> Run {
+    let mut parked = run.clone();
+    parked.status = RunStatus::Parked;
+    parked.status_reason = Some(why.to_owned());
+    parked.follows = None;
+    parked.resumes_at = Some(until);
+    parked.next_send_at = Some(until);
+    parked.version += 1;
+    parked.note(now, "run.parked", [("until", until.to_string()), ("why", why.to_owned())]);
+    parked
 }
 
 /// The holder was heard of.
 pub fn renew(run: &Run, now: Moment, lease: Duration) -> Run {
     let mut renewed = run.clone();
-    renewed.lease_until = Some(now.plus(lease));
+    renewed.lease_until = extended(run, now, lease);
     renewed.version += 1;
     renewed
 }
@@ -72,10 +163,14 @@ pub fn commit_part(mut run: Run, now: Moment, lease: Duration) -> Run {
     run.part_no += 1;
     run.claims_since_progress = 0;
     run.tries = 0;
-    run.lease_until = Some(now.plus(lease));
+    run.lease_until = extended(&run, now, lease);
     run.last_progress_at = Some(now);
     run.version += 1;
     run
+}
+
+fn extended(run: &Run, now: Moment, lease: Duration) -> Option<Moment> {
+    if is_planted(Bug::NoLeaseExtension) { run.lease_until } else { Some(now.plus(lease)) }
 }
 
 /// The holder's time is nearly up: it leaves, and its message goes on.
@@ -87,16 +182,25 @@ pub fn hand_over(run: &Run, now: Moment) -> Run {
     left.next_send_at = Some(now.plus(FIRST_RESEND));
     left.sends = 0;
     left.version += 1;
+    left.note(now, "run.handed_over", [("epoch", left.epoch.to_string())]);
     left
 }
 
 /// The run waits until `until`. A wait longer than a message can be delayed has
 /// no message: the tick wakes it.
 pub fn pause(run: &Run, now: Moment, until: Moment, why: &str, longest_delay: Duration) -> Run {
-    let mut paused = hand_over(run, now);
+    let mut paused = run.clone();
+    paused.lease_until = None;
+    paused.claimed_by = None;
+    paused.claims_since_progress = 0;
+    paused.sends = 0;
+    paused.version += 1;
     paused.status = RunStatus::Paused;
     paused.status_reason = Some(why.to_owned());
     paused.resumes_at = Some(until);
+    paused.paused_at = Some(now);
+    let facts = [("until", until.to_string()), ("why", why.to_owned()), ("epoch", paused.epoch.to_string())];
+    paused.note(now, "run.paused", facts);
     let has_message = until.since(now) <= longest_delay;
     paused.next_send_at = Some(if has_message { until.plus(FIRST_RESEND) } else { until });
     paused
@@ -126,6 +230,11 @@ fn end(run: &Run, now: Moment, status: RunStatus) -> Run {
     let mut ended = run.clone();
     ended.status = status;
     ended.status_reason = None;
+    ended.follows = None;
+    ended.held_back = false;
+    if let Some(since) = ended.paused_at.take() {
+        ended.waited += millis(now.since(since));
+    }
     ended.lease_until = None;
     ended.claimed_by = None;
     ended.next_send_at = None;
@@ -173,6 +282,10 @@ pub enum Nudge {
     Send(Run),
     /// It comes to its end here.
     End(Run),
+    /// It follows another run: whether that one is still there has to be seen.
+    Attend,
+    /// The moment that it waited for has come.
+    Unpark,
     NotDue,
 }
 
@@ -181,18 +294,30 @@ pub fn nudge(run: &Run, now: Moment) -> Nudge {
     let dead = run.lease_until.is_some_and(|until| until < now);
     let is_due = run.due_at().is_some_and(|at| at <= now);
     match run.status {
-        RunStatus::Cancelling if dead => Nudge::End(end_cancelled(run, now, "cancelled while its worker was lost")),
+        RunStatus::Cancelling if dead || run.lease_until.is_none() => {
+            Nudge::End(end_cancelled(run, now, "cancelled while its worker was lost"))
+        }
         RunStatus::Running if dead && !is_due => Nudge::NotDue,
-        RunStatus::Running if dead && run.claims_since_progress >= MOST_CLAIMS => {
+        RunStatus::Running if !run.is_leased(now) && is_due && run.claims_since_progress >= MOST_CLAIMS => {
             let why = format!("{MOST_CLAIMS} workers in a row took this run and were lost before they got anything done");
             Nudge::End(fail(run, now, "WORKER_LOST", &why, run.next_request.clone()))
         }
         // The dead lease stays: it is what lets the next claim win, and what lets
         // a trigger take over.
         RunStatus::Running if dead => Nudge::Send(resend(run, now)),
+        RunStatus::Queued if run.follows.is_some() && is_due => Nudge::Attend,
+        RunStatus::Parked if is_due => Nudge::Unpark,
         RunStatus::Queued | RunStatus::Paused | RunStatus::Running if run.lease_until.is_none() && is_due => Nudge::Send(resend(run, now)),
         _ => Nudge::NotDue,
     }
+}
+
+/// The run that it follows is still there: it is looked at again later.
+pub fn wait_on(run: &Run, now: Moment) -> Run {
+    let mut waiting = run.clone();
+    waiting.next_send_at = Some(now.plus(LONGEST_RESEND));
+    waiting.version += 1;
+    waiting
 }
 
 /// The run with its next send moved on: 90 seconds, doubling to 15 minutes.
@@ -202,13 +327,20 @@ fn resend(run: &Run, now: Moment) -> Run {
     sent.next_send_at = Some(now.plus(span));
     sent.sends += 1;
     sent.version += 1;
+    let what = if run.lease_until.is_some() { "run.revived" } else { "run.sent_again" };
+    sent.note(now, what, [("epoch", run.epoch.to_string()), ("times", sent.sends.to_string())]);
     sent
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The queue gave a message up. Its run is buried only if the message is of the
 /// present epoch and nobody holds the run: otherwise someone went on with it.
 pub fn bury(run: &Run, epoch: u64, now: Moment) -> Option<Run> {
-    if run.status.is_terminal() || run.epoch != epoch || run.is_leased(now) {
+    let went_on = run.epoch != epoch || run.is_leased(now);
+    if run.status.is_terminal() || run.waits_outside() || (went_on && !is_planted(Bug::BuriesTheLiving)) {
         return None;
     }
     if run.status == RunStatus::Cancelling {
@@ -221,7 +353,7 @@ pub fn bury(run: &Run, epoch: u64, now: Moment) -> Option<Run> {
 /// What a process leased before it died is free at once when the next one, which
 /// has the data folder to itself, starts.
 pub fn expire(run: &Run, now: Moment) -> Option<Run> {
-    if run.status.is_terminal() || run.status == RunStatus::Parked {
+    if run.status.is_terminal() || run.waits_outside() {
         return None;
     }
     if run.status == RunStatus::Cancelling {
@@ -236,9 +368,14 @@ pub fn expire(run: &Run, now: Moment) -> Option<Run> {
     expired.next_send_at = Some(run.resumes_at.filter(|until| *until > now).unwrap_or(now));
     expired.sends = 0;
     expired.version += 1;
+    expired.note(now, "run.expired", [("because", "the process that held it has ended".to_owned())]);
     Some(expired)
 }
 
 #[cfg(test)]
 #[path = "moves_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "moves_waiting_tests.rs"]
+mod waiting_tests;

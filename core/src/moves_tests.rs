@@ -3,20 +3,20 @@
 use super::*;
 use crate::chance::Chance;
 use crate::model::RunStatus::{Cancelled, Cancelling, Completed, CompletedWithWarnings, Failed, Parked, Paused, Queued, Running};
-use crate::model::{Progress, RunId, Stage, Warning, WorkspaceId};
+use crate::model::{Noted, Progress, RunId, Stage, Warning, WorkspaceId};
 use crate::queue::LONGEST_DELAY;
 
-const NOW: Moment = Moment(1_800_000_000_000);
-const LEASE: Duration = Duration::from_mins(3);
+pub(super) const NOW: Moment = Moment(1_800_000_000_000);
+pub(super) const LEASE: Duration = Duration::from_mins(3);
 const ENDS: [RunStatus; 4] = [Completed, CompletedWithWarnings, Failed, Cancelled];
 
 /// So many seconds from now; before, if negative.
-fn at(seconds: i64) -> Moment {
+pub(super) fn at(seconds: i64) -> Moment {
     Moment(NOW.0 + seconds * 1000)
 }
 
 /// A run of epoch 3 in the middle of its work, which nobody holds.
-fn run(status: RunStatus) -> Run {
+pub(super) fn run(status: RunStatus) -> Run {
     Run {
         status,
         status_reason: Some("as it was".into()),
@@ -32,11 +32,18 @@ fn run(status: RunStatus) -> Run {
 }
 
 /// The same with a lease that ends so many seconds from now.
-fn held(status: RunStatus, lease_ends: i64) -> Run {
+pub(super) fn held(status: RunStatus, lease_ends: i64) -> Run {
     Run { lease_until: Some(at(lease_ends)), claimed_by: Some("first".into()), claims_since_progress: 1, ..run(status) }
 }
 
-fn ends() -> impl Iterator<Item = Run> {
+/// The same with a line that its trail gets now.
+pub(super) fn noting<const FACTS: usize>(mut run: Run, what: &str, facts: [(&str, &str); FACTS]) -> Run {
+    let facts = facts.map(|(name, fact)| (name.to_owned(), fact.to_owned())).into();
+    run.trail.push(Noted { at: NOW, what: what.to_owned(), facts });
+    run
+}
+
+pub(super) fn ends() -> impl Iterator<Item = Run> {
     ENDS.into_iter().map(run)
 }
 
@@ -44,10 +51,12 @@ fn error_of(run: &Run) -> Option<(&str, Option<&str>)> {
     run.error.as_ref().map(|error| (error.code.as_str(), error.at.as_deref()))
 }
 
-fn nudged(run: &Run) -> &'static str {
+pub(super) fn nudged(run: &Run) -> &'static str {
     match nudge(run, NOW) {
         Nudge::Send(_) => "sends",
         Nudge::End(_) => "ends",
+        Nudge::Attend => "attends",
+        Nudge::Unpark => "unparks",
         Nudge::NotDue => "rests",
     }
 }
@@ -87,9 +96,10 @@ fn a_claim_starts_the_lease_and_clears_what_the_run_waited_for() {
     let mut expected = Run { status: Running, epoch: 4, claims_since_progress: 1, sends: 0, version: 11, ..waiting };
     (expected.status_reason, expected.resumes_at, expected.next_send_at) = (None, None, None);
     (expected.claimed_by, expected.lease_until, expected.started_at) = (Some("first".into()), Some(at(180)), Some(NOW));
-    assert_eq!(first, expected);
+    assert_eq!(first, noting(expected, "run.claimed", [("epoch", "4"), ("from", "paused")]));
     let second = claim(&first, 3, "second", at(181), LEASE).expect("the first is dead");
     assert_eq!((second.started_at, second.claims_since_progress, second.epoch), (Some(NOW), 2, 5));
+    assert_eq!(second.trail[1].facts["from"], "a worker that was lost");
 }
 
 #[test]
@@ -122,28 +132,7 @@ fn a_run_that_is_handed_over_is_free_and_due_soon() {
     assert_eq!(left.due_at(), Some(at(90)), "the tick finds it if its message is lost");
     let mut expected = Run { claims_since_progress: 0, sends: 0, next_send_at: Some(at(90)), version: 11, ..before };
     (expected.lease_until, expected.claimed_by) = (None, None);
-    assert_eq!(left, expected);
-}
-
-/// A limit is waited out by a delayed message, and beyond what a message can be
-/// delayed by the tick.
-#[test]
-fn a_pause_is_due_just_after_its_message_or_at_its_end_if_no_message_can_wait_so_long() {
-    for (case, millis, due) in [
-        ("short", 60_000, 60_000 + 90_000),
-        ("as long as a message can wait", 900_000, 900_000 + 90_000),
-        ("a moment longer", 900_001, 900_001),
-        ("an hour", 3_600_000, 3_600_000),
-        ("over already", -5_000, 85_000),
-    ] {
-        let (before, until) = (held(Running, 60), Moment(NOW.0 + millis));
-        let paused = pause(&before, NOW, until, "limit reached", LONGEST_DELAY);
-        let mut expected = Run { status: Paused, status_reason: Some("limit reached".into()), ..hand_over(&before, NOW) };
-        (expected.resumes_at, expected.next_send_at) = (Some(until), Some(Moment(NOW.0 + due)));
-        assert_eq!(paused, expected, "{case}");
-        assert!(matches!(nudge(&paused, Moment(NOW.0 + due - 1)), Nudge::NotDue), "{case}: not woken early");
-        assert!(matches!(nudge(&paused, Moment(NOW.0 + due)), Nudge::Send(_)), "{case}: woken");
-    }
+    assert_eq!(left, noting(expected, "run.handed_over", [("epoch", "3")]));
 }
 
 /// S1.51, S1.52, S1.58: completed, failed and cancelled are told apart, and each
@@ -192,7 +181,7 @@ fn cancelling_ends_what_is_free_and_asks_what_is_held() {
 fn the_tick_sends_what_is_due_ends_what_is_lost_and_leaves_the_rest() {
     let due = |status, seconds| Run { next_send_at: Some(at(seconds)), ..run(status) };
     let lost = |claims| Run { claims_since_progress: claims, ..held(Running, -1) };
-    for (case, run, expected) in [
+    for (case, run, expected) in vec![
         ("queued and due", due(Queued, 0), "sends"),
         ("queued and not due", due(Queued, 1), "rests"),
         ("paused and due", due(Paused, -30), "sends"),
@@ -209,7 +198,9 @@ fn the_tick_sends_what_is_due_ends_what_is_lost_and_leaves_the_rest() {
         ("five claims, and the fifth is alive", Run { claims_since_progress: MOST_CLAIMS, ..held(Running, 60) }, "rests"),
         ("cancelling", held(Cancelling, 60), "rests"),
         ("cancelling, its worker lost", held(Cancelling, -1), "ends"),
-        ("parked, which is no worker's business", due(Parked, -60), "rests"),
+        ("cancelling, held by nobody", run(Cancelling), "ends"),
+        ("parked until this moment, which is no worker's business", due(Parked, 0), "unparks"),
+        ("parked for longer", due(Parked, 1), "rests"),
     ] {
         assert_eq!(nudged(&run), expected, "{case}");
     }
@@ -228,6 +219,7 @@ fn a_run_whose_worker_is_lost_goes_on_under_the_next_claim() {
     let lost = held(Running, -1);
     let Nudge::Send(sent) = nudge(&lost, NOW) else { panic!("it has to be sent") };
     let expected = Run { next_send_at: Some(at(90)), sends: 1, version: 11, ..lost };
+    let expected = noting(expected, "run.revived", [("epoch", "3"), ("times", "1")]);
     assert_eq!(sent, expected, "the epoch stays: the message that is sent must fit");
     let claimed = claim(&sent, sent.epoch, "second", NOW, LEASE).expect("the message fits");
     assert_eq!((claimed.epoch, claimed.claims_since_progress, claimed.part_no), (4, 2, 2));
@@ -242,6 +234,7 @@ fn sends_back_off_from_ninety_seconds_to_a_quarter_of_an_hour() {
         let Nudge::Send(sent) = nudge(&run, due) else { panic!("it is due") };
         assert_eq!(sent.next_send_at.map(|next| next.since(due).as_secs()), Some(expected));
         assert_eq!((sent.version, sent.status), (run.version + 1, Queued));
+        assert_eq!(sent.trail.last().map(|noted| (noted.at, noted.what.as_str())), Some((due, "run.sent_again")));
         run = sent;
     }
     let claimed = claim(&run, run.epoch, "first", NOW, LEASE).expect("it is free");
@@ -264,26 +257,6 @@ fn a_dead_letter_buries_only_a_run_that_nobody_went_on_with() {
     let cancelled = bury(&held(Cancelling, -1), 3, NOW).expect("its worker is gone");
     assert_eq!((cancelled.status, cancelled.error), (Cancelled, None));
     assert!(ends().all(|run| bury(&run, 3, NOW).is_none()));
-}
-
-/// What an earlier process held is sent again at once, and what waited still waits.
-#[test]
-fn a_new_process_frees_what_the_one_before_held() {
-    let ended = Some(NOW.minus(Duration::from_millis(1)));
-    for (before, lease_until) in [(held(Running, 60), ended), (held(Running, -60), Some(at(-60))), (run(Queued), None)] {
-        let before = Run { sends: 5, next_send_at: Some(at(700)), ..before };
-        let freed = expire(&before, NOW).expect("it is open");
-        assert_eq!(freed, Run { lease_until, next_send_at: Some(NOW), sends: 0, version: 11, ..before });
-        assert_eq!(nudged(&freed), "sends");
-    }
-    for (resumes_at, due) in [(300, at(300)), (-300, NOW)] {
-        let paused = Run { resumes_at: Some(at(resumes_at)), next_send_at: Some(at(390)), ..run(Paused) };
-        let freed = expire(&paused, NOW).expect("it is open");
-        assert_eq!((freed.status, freed.next_send_at), (Paused, Some(due)), "its delayed message is lost with the queue");
-    }
-    let cancelled = expire(&held(Cancelling, 60), NOW).expect("its worker died with the process");
-    assert_eq!((cancelled.status, cancelled.version), (Cancelled, 11));
-    assert!(ends().all(|run| expire(&run, NOW).is_none()));
 }
 
 /// A row, and workers that each have it as they last saw it. A write is made
@@ -313,6 +286,7 @@ impl World {
         assert!(held || (moved.lease_until.is_none() && moved.claimed_by.is_none()), "{:?} with a lease", moved.status);
         assert_eq!(moved.due_at().is_none(), moved.status.is_terminal(), "what is open is due some time: {moved:?}");
         assert!(moved.progress.percentage(moved.status.is_terminal()).is_none_or(|shown| shown <= 99 || moved.status.is_terminal()));
+        assert!(moved.trail.len() <= 48, "its trail fits into its row");
         self.row = moved;
         true
     }
@@ -320,27 +294,39 @@ impl World {
     fn step(&mut self) {
         self.now = self.now.plus(Duration::from_secs(self.dice(100)));
         let (row, now) = (self.row.clone(), self.now);
-        match self.dice(20) {
+        match self.dice(21) {
             0..5 => {
                 let epoch = row.epoch.saturating_sub(self.dice(3));
                 match claim(&row, epoch, "someone", now, LEASE) {
-                    Ok(claimed) if self.write(row.version, claimed.clone()) => self.workers.push(claimed),
-                    Ok(_) => {}
-                    Err(_) => assert!(row.status != Queued || epoch != row.epoch, "a waiting run takes its message"),
+                    // Its workspace has no slot left.
+                    Ok(_) if self.dice(6) == 0 => assert!(self.write(row.version, hold_back(&row, now))),
+                    Ok(claimed) => {
+                        assert!(self.write(row.version, claimed.clone()));
+                        self.workers.push(claimed);
+                    }
+                    Err(_) => assert!(row.status != Queued || row.waits_outside() || epoch != row.epoch, "it takes its message"),
                 }
             }
             5..14 if !self.workers.is_empty() => self.work(),
-            14..17 => match nudge(&row, now) {
-                Nudge::Send(moved) | Nudge::End(moved) => assert!(self.write(row.version, moved)),
-                Nudge::NotDue => {}
-            },
+            14..17 => self.tick(),
             17 => match cancel(&row, now) {
                 Cancel::Ended(moved) | Cancel::Asked(moved) if self.dice(8) == 0 => assert!(self.write(row.version, moved)),
                 _ => {}
             },
             18 if self.dice(8) == 0 => drop(bury(&row, row.epoch - self.dice(2), now).map(|buried| self.write(row.version, buried))),
             19 if self.dice(4) == 0 => drop(expire(&row, now).map(|freed| self.write(row.version, freed))),
+            20 if row.lease_until.is_some_and(|until| until < now) => assert!(self.write(row.version, fence(&row, now))),
             _ => {}
+        }
+    }
+
+    /// The tick looks at the row; what it waited outside for is over by then.
+    fn tick(&mut self) {
+        let (row, now) = (self.row.clone(), self.now);
+        match nudge(&row, now) {
+            Nudge::Send(moved) | Nudge::End(moved) => assert!(self.write(row.version, moved)),
+            Nudge::Attend | Nudge::Unpark => assert!(self.write(row.version, promote(&row, now))),
+            Nudge::NotDue => {}
         }
     }
 
@@ -375,7 +361,12 @@ impl World {
 fn no_order_of_moves_breaks_what_a_run_promises() {
     let mut endings = std::collections::HashMap::<RunStatus, u32>::new();
     for seed in 0..2000 {
-        let row = Run { status: Queued, next_send_at: Some(at(90)), epoch: 1, ..run(Queued) };
+        let row = Run { next_send_at: Some(at(90)), epoch: 1, ..run(Queued) };
+        let row = match seed % 3 {
+            0 => park(&row, NOW, at(600), "it cools"),
+            1 => follow(&row, row.id, NOW),
+            _ => row,
+        };
         let mut world = World { row, now: NOW, workers: Vec::new(), dice: Chance::seeded(seed) };
         for _ in 0..150 {
             world.step();
@@ -383,9 +374,7 @@ fn no_order_of_moves_breaks_what_a_run_promises() {
         // From here on every worker is lost at once: it still comes to its end.
         for _ in 0..30 {
             world.now = world.now.plus(Duration::from_hours(1));
-            if let Nudge::Send(moved) | Nudge::End(moved) = nudge(&world.row, world.now) {
-                assert!(world.write(world.row.version, moved));
-            }
+            world.tick();
             if let Ok(claimed) = claim(&world.row, world.row.epoch, "lost", world.now, LEASE) {
                 assert!(world.write(world.row.version, claimed));
             }

@@ -54,6 +54,6 @@ impl Plane {
         let table = Table::new(table, &config.table, clock.clone(), chance.clone());
         let queue = Queue::new(queue, &config.queue_url);
         let http = Http::network(&config)?;
-        Ok(Self { store: Store::new(table), queue, http, vault, config, clock, chance })
+        Ok(Self { store: Store::new(table, config.keep_runs), queue, http, vault, config, clock, chance })
     }
 }

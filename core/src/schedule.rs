@@ -11,18 +11,18 @@ use tracing::{info, warn};
 use crate::admission::Counted;
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{Run, RunStatus};
+use crate::estimate;
+use crate::model::Run;
 use crate::moves::{self, Nudge};
 use crate::plane::Plane;
 use crate::queue::Job;
-use crate::store::Saved;
+use crate::store::{OpenRun, Saved};
+use crate::trigger::{self, Woken};
 
-/// Due runs looked at in one go, to a shard.
-const AT_ONCE: usize = 250;
+/// Due runs moved before the next look.
+const AT_ONCE: usize = 1_000;
 /// Runs moved side by side.
 const SIDE_BY_SIDE: usize = 16;
-/// A run without progress for so long is stalled, whatever it waits for.
-const STALLED_AFTER: Duration = Duration::from_hours(1);
 
 /// What a tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,14 +35,15 @@ pub struct Ticked {
 /// Looks at everything that is due.
 pub async fn tick(plane: &Plane) -> Result<Ticked, Fault> {
     let mut ticked = Ticked::default();
-    loop {
+    let open = loop {
         let now = plane.clock.now();
-        let due = plane.store.due(now, AT_ONCE).await?;
-        let moved: Vec<Moved> = stream::iter(due)
+        let open = plane.store.open().await?;
+        let due: Vec<OpenRun> = open.iter().take_while(|one| one.due_at <= now).take(AT_ONCE).cloned().collect();
+        let moved: Vec<Moved> = stream::iter(plane.store.open_runs(&due).await?)
             .map(|run| async move {
                 let id = run.id;
                 // One run that cannot be moved must not keep the others waiting.
-                nudge(plane, run, now).await.unwrap_or_else(|why| {
+                Box::pin(nudge(plane, run, now)).await.unwrap_or_else(|why| {
                     tracing::error!(decision = "tick.run_failed", run = %id, error = %why);
                     Moved::Not
                 })
@@ -55,10 +56,10 @@ pub async fn tick(plane: &Plane) -> Result<Ticked, Fault> {
         ticked.ended += count(Moved::Ended);
         // Whatever was moved is not due any more; another look finds the rest.
         if count(Moved::Sent) + count(Moved::Ended) < AT_ONCE {
-            break;
+            break open;
         }
-    }
-    ticked.stalled = stalled(plane).await?.len();
+    };
+    ticked.stalled = silent(plane, open).await?.len();
     let now = plane.clock.now();
     info!(decision = "tick", sent = ticked.sent, ended = ticked.ended, stalled = ticked.stalled);
     crate::telemetry::emit(&plane.config, now, &[("StalledRuns", ticked.stalled as f64, "Count")], &[]);
@@ -84,6 +85,8 @@ async fn nudge(plane: &Plane, run: Run, now: Moment) -> Result<Moved, Fault> {
             }
             Ok(Moved::Sent)
         }
+        Nudge::Unpark => Ok(moved(trigger::unpark(plane, run).await?)),
+        Nudge::Attend => Ok(moved(trigger::attend(plane, run).await?)),
         Nudge::End(ended) => match crate::sync::end_run(plane, &run, &ended, Counted::default(), &[], &crate::sync::machinery()).await? {
             Saved::Done => Ok(Moved::Ended),
             Saved::Lost(_) => Ok(Moved::Not),
@@ -91,20 +94,31 @@ async fn nudge(plane: &Plane, run: Run, now: Moment) -> Result<Moved, Fault> {
     }
 }
 
+fn moved(woken: Woken) -> Moved {
+    match woken {
+        Woken::Begun | Woken::Waits => Moved::Sent,
+        Woken::Ended => Moved::Ended,
+        Woken::Lost => Moved::Not,
+    }
+}
+
 /// Runs that wait for nobody and yet made no progress for an hour.
 pub async fn stalled(plane: &Plane) -> Result<Vec<Run>, Fault> {
-    let before = plane.clock.now().minus(STALLED_AFTER);
-    let candidates = plane.store.open_runs(Some(before)).await?;
-    let heard_of = |run: &Run| run.last_progress_at.unwrap_or(run.created_at);
-    let works = |run: &Run| matches!(run.status, RunStatus::Queued | RunStatus::Running | RunStatus::Cancelling);
-    Ok(candidates.into_iter().filter(|run| works(run) && heard_of(run) < before).collect())
+    silent(plane, plane.store.open().await?).await
+}
+
+async fn silent(plane: &Plane, mut open: Vec<OpenRun>) -> Result<Vec<Run>, Fault> {
+    let now = plane.clock.now();
+    let before = now.minus(estimate::LONGEST_SILENCE);
+    open.retain(|one| one.made_at().is_none_or(|made| made < before));
+    Ok(plane.store.open_runs(&open).await?.into_iter().filter(|run| estimate::is_silent(run, now)).collect())
 }
 
 /// Frees what an earlier process held. Only for a process that has the table to
 /// itself, and only before it starts working.
 pub async fn expire_leases(plane: &Plane) -> Result<usize, Fault> {
     let mut freed = 0;
-    for run in plane.store.open_runs(None).await? {
+    for run in plane.store.open_runs(&plane.store.open().await?).await? {
         let Some(moved) = moves::expire(&run, plane.clock.now()) else { continue };
         let written = if moved.status.is_terminal() {
             crate::sync::end_run(plane, &run, &moved, Counted::default(), &[], &crate::sync::machinery()).await

@@ -7,16 +7,19 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::error::{Error, Fault};
-use crate::model::{Gate, Owner, Person, Project, ProjectId, Right, Role, Run, RunId, Source, SourceId, WorkspaceId};
+use crate::estimate;
+use crate::model::{Gate, Owner, Person, Project, ProjectId, Right, Role, Run, RunId, RunStatus, Source, SourceId, WorkspaceId};
 use crate::plane::Plane;
 use crate::store::items::{Audit, Quota};
-use crate::store::{ItemFilter, ItemPage};
+use crate::store::{HeldPage, ItemFilter, ItemPage};
 use crate::trigger::{Asker, quota_key};
 
 /// Between two looks at a run that someone waits for: soon at first, and never
 /// more than half a second late.
 const FIRST_LOOK: Duration = Duration::from_millis(40);
 const LAST_LOOK: Duration = Duration::from_millis(500);
+/// Runs among which a queued one's place is sought.
+const MOST_LOOKED_AT: usize = 100;
 
 /// The caller's role in a workspace that they can see.
 pub fn role(person: &Person, workspace: &WorkspaceId, what: &'static str) -> Result<Role, Error> {
@@ -30,6 +33,8 @@ pub struct Looked {
     pub gate: Gate,
     pub role: Role,
     pub quota: Option<Quota>,
+    /// The run that holds it ought to have been heard of.
+    pub stalled: bool,
 }
 
 pub async fn source(plane: &Plane, asker: &Asker, id: &SourceId) -> Result<Looked, Error> {
@@ -40,16 +45,50 @@ pub async fn source(plane: &Plane, asker: &Asker, id: &SourceId) -> Result<Looke
         Some(key) => plane.store.quota(&key).await?,
         None => None,
     };
-    Ok(Looked { source: rows.source, gate: rows.gate, role, quota })
+    let holder = rows.latest.iter().find(|run| Some(run.id) == rows.gate.holder);
+    let stalled = holder.is_some_and(|run| estimate::is_stalled(run, plane.config.lease, plane.clock.now()));
+    Ok(Looked { source: rows.source, gate: rows.gate, role, quota, stalled })
 }
 
-/// The sources of a workspace, with their gates.
-pub async fn sources(plane: &Plane, asker: &Asker, workspace: &WorkspaceId) -> Result<Vec<(Source, Gate)>, Error> {
+/// The sources of a workspace, with their gates, and whether they are stalled.
+pub async fn sources(plane: &Plane, asker: &Asker, workspace: &WorkspaceId) -> Result<Vec<(Source, Gate, bool)>, Error> {
     let person = asker.person(&plane.store).await?;
     role(&person, workspace, "workspace")?;
     let ids = plane.store.source_ids(workspace).await?;
     let found = plane.store.sources(&ids).await?;
-    Ok(found.into_iter().filter(|(source, _)| source.deleted_at.is_none()).collect())
+    let found: Vec<(Source, Gate)> = found.into_iter().filter(|(source, _)| source.deleted_at.is_none()).collect();
+    let held = found.iter().filter_map(|(source, gate)| Some((Owner::Source(source.id.clone()), gate.holder?))).collect::<Vec<_>>();
+    let now = plane.clock.now();
+    let stalled: Vec<RunId> = plane
+        .store
+        .runs_by_id(&held)
+        .await?
+        .iter()
+        .filter(|run| estimate::is_stalled(run, plane.config.lease, now))
+        .map(|run| run.id)
+        .collect();
+    let is_stalled = |gate: &Gate| gate.holder.is_some_and(|run| stalled.contains(&run));
+    Ok(found
+        .into_iter()
+        .map(|(source, gate)| (is_stalled(&gate), source, gate))
+        .map(|(stalled, source, gate)| (source, gate, stalled))
+        .collect())
+}
+
+/// About how many queued runs of its workspace come before a queued one.
+pub async fn position(plane: &Plane, run: &Run) -> Result<Option<u64>, Fault> {
+    if run.status != RunStatus::Queued {
+        return Ok(None);
+    }
+    let newest = plane.store.runs_in(&run.workspace, None, MOST_LOOKED_AT).await?;
+    let before = newest.iter().filter(|(_, other)| other.status == RunStatus::Queued && other.id < run.id).count();
+    Ok(Some(before as u64))
+}
+
+/// What waits for a decision on its removal.
+pub async fn held(plane: &Plane, asker: &Asker, id: &SourceId, after: Option<&str>, limit: usize) -> Result<(u64, HeldPage), Error> {
+    let looked = source(plane, asker, id).await?;
+    Ok((looked.gate.held_deletions, plane.store.held_page(id, after, limit).await?))
 }
 
 pub async fn run(plane: &Plane, asker: &Asker, id: RunId) -> Result<Run, Error> {
@@ -117,8 +156,27 @@ pub async fn items(
 }
 
 pub async fn audit_of_run(plane: &Plane, asker: &Asker, id: RunId) -> Result<Vec<Audit>, Error> {
-    run(plane, asker, id).await?;
-    Ok(plane.store.audit_of(id).await?)
+    let run = run(plane, asker, id).await?;
+    let mut lines = plane.store.audit_of(id).await?;
+    let by = crate::sync::machinery();
+    let noted = run.trail.iter().map(|noted| Audit {
+        at: noted.at,
+        who: by.clone(),
+        what: noted.what.clone(),
+        source: run.source.clone(),
+        run: Some(run.id),
+        facts: noted.facts.clone(),
+        count: 1,
+    });
+    lines.extend(noted);
+    // What began a run comes first and what ended it last, also within a millisecond.
+    let rank = |line: &Audit| match line.what.as_str() {
+        "run.created" => 0,
+        "run.ended" => 2,
+        _ => 1,
+    };
+    lines.sort_by_key(|line| (line.at, rank(line)));
+    Ok(lines)
 }
 
 /// What is on record in a workspace. It names people and reasons: for admins.

@@ -9,17 +9,23 @@ pub mod items;
 pub mod keys;
 pub mod table;
 
+mod held;
 mod listed;
+mod slots;
 mod tenants;
 
+pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
+pub use slots::{Claimed, Place};
 
 use conditions::{Range, Write};
 use items::{Audit, Idempotency, Quota, Row, RunPointer, decode, encode, encode_audit, encode_gate, encode_run, expire};
 use keys::Key;
 use table::{Commit, Lost, Query, Table};
 
-use crate::admission::{Counted, release};
+use std::time::Duration;
+
+use crate::admission::{Counted, promote, release};
 use crate::clock::Moment;
 use crate::error::Fault;
 use crate::model::{Gate, Owner, Run, RunId, Source, SourceId, Stream, StreamState, WorkspaceId};
@@ -28,6 +34,8 @@ use crate::model::{Gate, Owner, Run, RunId, Source, SourceId, Stream, StreamStat
 #[derive(Clone, Debug)]
 pub struct Store {
     pub table: Table,
+    /// How long runs and their audit are kept.
+    pub keep: Duration,
 }
 
 /// What a trigger has to know of a source, read in one query.
@@ -45,14 +53,16 @@ impl SourceRows {
     }
 }
 
-/// A run that is to be let in, with all that has to hold.
+/// A run that is to be let in, or to wait at the gate, with all that has to hold.
 #[derive(Debug)]
 pub struct Admittance<'a> {
     pub run: &'a Run,
+    /// The version it had; zero for a new one.
+    pub run_seen: u64,
     pub gate: &'a Gate,
     pub gate_seen: u64,
-    /// The run that makes way, as it ends, and the version it had.
-    pub displaced: Option<(&'a Run, u64)>,
+    /// Runs that make way, as they end, and the versions they had.
+    pub displaced: &'a [(Run, u64)],
     pub quota: Option<(Key, u64)>,
     pub idempotency: Option<(&'a str, Idempotency)>,
     pub audit: Vec<(String, Audit)>,
@@ -75,6 +85,41 @@ pub enum Admitted {
     Lost(&'static str),
 }
 
+/// A run that has not ended, as the index knows it.
+#[derive(Clone, Debug)]
+pub struct OpenRun {
+    pub key: Key,
+    pub due_at: Moment,
+}
+
+impl OpenRun {
+    /// A run's id tells when it was made.
+    pub fn made_at(&self) -> Option<Moment> {
+        self.key.sk.strip_prefix("r#").and_then(RunId::parse).and_then(RunId::made_at)
+    }
+}
+
+/// How the end of a run was written.
+#[derive(Debug)]
+pub enum Ended {
+    Done {
+        /// The run that waited for this end, and holds the gate now.
+        promoted: Option<Box<Run>>,
+    },
+    /// The row that was there instead; none if it is gone.
+    Lost(Option<Box<Run>>),
+}
+
+/// How it ended that someone joined a run.
+#[derive(Debug)]
+pub enum Joined {
+    Done,
+    /// The same idempotency key stands for a run already.
+    KeyTaken(Option<Idempotency>),
+    /// The run moved on meanwhile.
+    RunLost,
+}
+
 /// How the writing of a moved row ended.
 #[derive(Debug)]
 pub enum Saved {
@@ -87,8 +132,17 @@ const RUN: &str = "run";
 const GATE: &str = "gate";
 
 impl Store {
-    pub fn new(table: Table) -> Self {
-        Self { table }
+    pub fn new(table: Table, keep: Duration) -> Self {
+        Self { table, keep }
+    }
+
+    fn run_row(&self, run: &Run) -> Result<Row, Fault> {
+        encode_run(run, self.keep)
+    }
+
+    /// A line of the audit, as it is stored.
+    pub fn audit_row(&self, workspace: &WorkspaceId, id: &str, audit: &Audit) -> Result<Row, Fault> {
+        encode_audit(workspace, id, audit, self.keep)
     }
 
     /// A source, its gate and its newest runs: one query.
@@ -135,16 +189,18 @@ impl Store {
 
     /// Lets a run in: one transaction.
     pub async fn admit(&self, admittance: Admittance<'_>, now: Moment) -> Result<Admitted, Fault> {
-        let Admittance { run, gate, gate_seen, displaced, quota, idempotency, audit, also } = admittance;
-        let mut pointer = encode("run_pointer", &keys::run_pointer(run.id), &RunPointer { owner: run.owner.clone() })?;
-        expire(&mut pointer, run.created_at.plus(std::time::Duration::from_hours(90 * 24)));
+        let Admittance { run, run_seen, gate, gate_seen, displaced, quota, idempotency, audit, also } = admittance;
         let mut writes = vec![
             conditions::put_over(GATE, encode_gate(&run.owner, gate)?, gate_seen),
-            conditions::put_new(RUN, encode_run(run)?),
-            conditions::put("pointer", pointer),
+            conditions::put_over(RUN, self.run_row(run)?, run_seen),
         ];
-        if let Some((displaced, seen)) = displaced {
-            writes.push(conditions::put_over("displaced", encode_run(displaced)?, seen));
+        if run_seen == 0 {
+            let mut pointer = encode("run_pointer", &keys::run_pointer(run.id), &RunPointer { owner: run.owner.clone() })?;
+            expire(&mut pointer, run.created_at.plus(self.keep));
+            writes.push(conditions::put("pointer", pointer));
+        }
+        for (displaced, seen) in displaced {
+            writes.push(conditions::put_over("displaced", self.run_row(displaced)?, *seen));
         }
         if let Some((key, floor)) = quota {
             writes.push(conditions::quota_left("quota", key, floor, now));
@@ -153,20 +209,21 @@ impl Store {
             writes.push(conditions::put_unless_live("idempotency", idempotency_row(scope, idempotency)?, now));
         }
         for (id, audit) in &audit {
-            writes.push(conditions::put("audit", encode_audit(&run.workspace, id, audit)?));
+            writes.push(conditions::put("audit", self.audit_row(&run.workspace, id, audit)?));
         }
         writes.extend(also);
         let Commit::Lost(Lost { what, row }) = self.table.commit(writes).await? else { return Ok(Admitted::Done) };
         Ok(match what {
             GATE => {
                 let winner: Option<Gate> = row.map(decode).transpose()?;
-                if winner.as_ref().is_some_and(|winner| winner.holder == Some(run.id)) {
+                let places = |gate: &Gate| (gate.holder == Some(run.id), gate.next == Some(run.id), gate.parked == Some(run.id));
+                if winner.as_ref().is_some_and(|winner| places(winner) == places(gate)) {
                     // Our own commit, whose answer was lost on the way.
                     return Ok(Admitted::Done);
                 }
                 Admitted::GateLost(winner.map(Box::new))
             }
-            RUN => Admitted::Done,
+            RUN if run_seen == 0 => Admitted::Done,
             "displaced" => Admitted::HolderLost,
             "quota" => Admitted::QuotaLow(row.map(decode).transpose()?.unwrap_or_default()),
             "idempotency" => Admitted::KeyTaken(row.map(decode).transpose()?),
@@ -176,7 +233,7 @@ impl Store {
 
     /// Writes a run as a move left it, with whatever belongs to the move.
     pub async fn save_run(&self, run: &Run, seen: u64, with: Vec<Write>) -> Result<Saved, Fault> {
-        let mut writes = vec![conditions::put_over(RUN, encode_run(run)?, seen)];
+        let mut writes = vec![conditions::put_over(RUN, self.run_row(run)?, seen)];
         writes.extend(with);
         match self.table.commit(writes).await? {
             Commit::Done => Ok(Saved::Done),
@@ -185,47 +242,51 @@ impl Store {
         }
     }
 
-    /// Ends a run and frees its gate: one transaction. The gate may be changed
-    /// by others meanwhile (settings, say); then it is released as it is now.
-    pub async fn end_run(&self, run: &Run, seen: u64, counted: Counted, with: &[Write], now: Moment) -> Result<Saved, Fault> {
+    /// Ends a run and frees its gate, or hands it to the run that waited for this:
+    /// one transaction. The gate may be changed by others meanwhile (settings,
+    /// say); then it is released as it is now.
+    pub async fn end_run(&self, run: &Run, seen: u64, counted: Counted, with: &[Write], now: Moment) -> Result<Ended, Fault> {
         loop {
             let gate = self.gate(&run.owner).await?;
-            let mut writes = vec![conditions::put_over(RUN, encode_run(run)?, seen)];
-            if let Some(freed) = release(&gate, run, counted, now) {
+            let mut writes = vec![conditions::put_over(RUN, self.run_row(run)?, seen)];
+            let mut promoted = None;
+            if let Some(mut freed) = release(&gate, run, counted, now) {
+                if let (None, Some(next)) = (freed.holder, freed.next) {
+                    freed.next = None;
+                    let next = self.run(&run.owner, next).await?.filter(|next| !next.status.is_terminal());
+                    if let Some(next) = next {
+                        freed = promote(&freed, next.id, now);
+                        let moved = crate::moves::promote(&next, now);
+                        writes.push(conditions::put_over("next", self.run_row(&moved)?, next.version));
+                        promoted = Some(Box::new(moved));
+                    }
+                }
                 writes.push(conditions::put_over(GATE, encode_gate(&run.owner, &freed)?, gate.version));
             }
             writes.extend_from_slice(with);
             match self.table.commit(writes).await? {
-                Commit::Done => return Ok(Saved::Done),
-                Commit::Lost(Lost { what: RUN, row }) => return Ok(Saved::Lost(row.map(decode).transpose()?)),
-                Commit::Lost(Lost { what: GATE, .. }) => {}
+                Commit::Done => return Ok(Ended::Done { promoted }),
+                Commit::Lost(Lost { what: RUN, row }) => return Ok(Ended::Lost(row.map(decode).transpose()?)),
+                Commit::Lost(Lost { what: GATE | "next", .. }) => {}
                 Commit::Lost(lost) => return Err(Fault::unavailable("table", format!("{} changed under a run's end", lost.what))),
             }
         }
     }
 
-    /// The runs that are due, oldest first within each shard.
-    pub async fn due(&self, now: Moment, most: usize) -> Result<Vec<Run>, Fault> {
-        let shards = keys::due_shards().map(|hash| {
-            let query = Query { index: Some(keys::DUE_INDEX), hash, range: Range::DueBy(now), limit: Some(most), newest_first: false };
-            self.table.query(query)
-        });
-        let rows: Vec<Row> = futures::future::try_join_all(shards).await?.into_iter().flatten().collect();
-        let keys: Vec<Key> = rows.iter().map(items::key_of).collect();
-        Ok(readable(self.table.get_many(&keys).await?))
-    }
-
-    /// Every run that has not ended, or those of them that were made before a
-    /// moment: a run's id tells when it was made, so the index suffices to choose.
-    pub async fn open_runs(&self, made_before: Option<Moment>) -> Result<Vec<Run>, Fault> {
+    /// Every run that has not ended, as the index knows it: whoever is due longest
+    /// stands first.
+    pub async fn open(&self) -> Result<Vec<OpenRun>, Fault> {
         let shards =
             keys::due_shards().map(|hash| self.table.query(Query { index: Some(keys::DUE_INDEX), ..Query::partition(hash, Range::All) }));
-        let rows: Vec<Row> = futures::future::try_join_all(shards).await?.into_iter().flatten().collect();
-        let wanted = |key: &Key| {
-            let made = key.sk.strip_prefix("r#").and_then(RunId::parse).and_then(RunId::made_at);
-            made_before.is_none_or(|before| made.is_none_or(|made| made < before))
-        };
-        let keys: Vec<Key> = rows.iter().map(items::key_of).filter(wanted).collect();
+        let rows = futures::future::try_join_all(shards).await?.into_iter().flatten();
+        let mut open: Vec<OpenRun> = rows.map(|row| OpenRun { key: items::key_of(&row), due_at: items::due_at(&row) }).collect();
+        open.sort_by(|one, other| (one.due_at, &one.key.sk).cmp(&(other.due_at, &other.key.sk)));
+        Ok(open)
+    }
+
+    /// The rows of some of them. Indexes lag: one may have ended meanwhile.
+    pub async fn open_runs(&self, open: &[OpenRun]) -> Result<Vec<Run>, Fault> {
+        let keys: Vec<Key> = open.iter().map(|one| one.key.clone()).collect();
         Ok(readable(self.table.get_many(&keys).await?).into_iter().filter(|run| !run.status.is_terminal()).collect())
     }
 
@@ -264,29 +325,37 @@ impl Store {
         self.table.get(key).await?.map(decode).transpose()
     }
 
-    /// Puts on record that someone joined a run, and remembers their key; or says
-    /// what the key stands for already.
-    pub async fn attach(
+    /// Puts on record that someone joined a run, remembers their key, and widens
+    /// what the run is to do, if that is needed: one transaction.
+    pub async fn join(
         &self,
         workspace: &WorkspaceId,
-        id: &str,
-        audit: &Audit,
+        audit: (&str, &Audit),
         key: Option<(&str, Idempotency)>,
+        widened: Option<(&Run, u64)>,
         now: Moment,
-    ) -> Result<Option<Idempotency>, Fault> {
-        let mut writes = vec![conditions::put("audit", encode_audit(workspace, id, audit)?)];
+    ) -> Result<Joined, Fault> {
+        let mut writes = Vec::new();
+        if let Some((run, seen)) = widened {
+            writes.push(conditions::put_over(RUN, self.run_row(run)?, seen));
+        }
         if let Some((scope, idempotency)) = key {
             writes.push(conditions::put_unless_live("idempotency", idempotency_row(scope, &idempotency)?, now));
         }
-        match self.table.commit(writes).await? {
-            Commit::Done => Ok(None),
-            Commit::Lost(lost) => lost.row.map(decode).transpose(),
-        }
+        writes.push(conditions::put("audit", self.audit_row(workspace, audit.0, audit.1)?));
+        Ok(match self.table.commit(writes).await? {
+            Commit::Done => Joined::Done,
+            Commit::Lost(Lost { what: RUN, row }) => {
+                let winner: Option<Run> = row.map(decode).transpose()?;
+                if winner.as_ref() == widened.map(|(run, _)| run) { Joined::Done } else { Joined::RunLost }
+            }
+            Commit::Lost(lost) => Joined::KeyTaken(lost.row.map(decode).transpose()?),
+        })
     }
 
     /// Counts a refusal: the same one in the same minute is one line.
     pub async fn audit_folded(&self, workspace: &WorkspaceId, id: &str, audit: &Audit) -> Result<(), Fault> {
-        let row = encode_audit(workspace, id, audit)?;
+        let row = self.audit_row(workspace, id, audit)?;
         let write = conditions::count_audit("audit", keys::audit(workspace, audit.at, id), &row);
         self.table.commit(vec![write]).await.map(drop)
     }

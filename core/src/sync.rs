@@ -11,16 +11,17 @@ use tracing::{info, warn};
 use crate::admission::Counted;
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{Run, RunStatus, SourceKind, UserId, Work};
+use crate::model::{Owner, Run, RunStatus, Source, SourceKind, UserId, Work};
 use crate::moves::{self, NotClaimed};
 use crate::plane::Plane;
 use crate::queue::Job;
-use crate::store::Saved;
 use crate::store::conditions::Write;
+use crate::store::{Claimed, Ended, Place, Saved};
 
 mod folder;
 mod held;
 mod items;
+mod missing;
 mod pages;
 mod removal;
 mod weather;
@@ -42,6 +43,8 @@ pub enum Slice {
     Failed,
     /// The message had nothing to do.
     Dropped(NotClaimed),
+    /// Its workspace has as many runs under way as it may.
+    HeldBack,
     /// There is no such run any more.
     Unknown,
 }
@@ -78,35 +81,72 @@ impl From<Fault> for Stop {
 pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, Fault> {
     let Job::Sync { of, run: id, epoch } = job;
     let claimed_by = crate::digest::hex(&plane.chance.bytes::<8>());
-    let Some(mut run) = plane.store.run(of, *id).await? else {
+    let source = async {
+        match of {
+            Owner::Source(id) => plane.store.source(id).await,
+            Owner::Workspace(_) => Ok(None),
+        }
+    };
+    let (run, source) = futures::try_join!(plane.store.run(of, *id), source)?;
+    let Some(mut run) = run else {
         warn!(decision = "message.unknown", run = %id, "no such run; the message is dropped");
         return Ok(Slice::Unknown);
     };
+    let most = source.as_ref().and_then(|source| source.limits.max_concurrent_runs);
     let claimed = loop {
         let now = plane.clock.now();
         let claimed = match moves::claim(&run, *epoch, &claimed_by, now, plane.config.lease) {
-            Ok(claimed) => claimed,
+            Ok(claimed) => Run { slotted: most.is_some(), ..claimed },
             // Our own claim, whose answer was lost on the way.
             Err(_) if run.claimed_by.as_ref() == Some(&claimed_by) && run.status == RunStatus::Running => break run,
             Err(why) => return Ok(Slice::Dropped(why)),
         };
-        match plane.store.save_run(&claimed, run.version, Vec::new()).await? {
-            Saved::Done => break claimed,
-            Saved::Lost(Some(won)) => run = *won,
-            Saved::Lost(None) => return Ok(Slice::Unknown),
+        let place = match most {
+            Some(most) => plane.store.place(&run, most, now).await?,
+            None => Place::Free(Vec::new()),
+        };
+        let with = match place {
+            Place::Free(with) => with,
+            Place::Full { is_known } => match hold_back(plane, run, is_known).await? {
+                Ok(slice) => return Ok(slice),
+                Err(won) => {
+                    run = won;
+                    continue;
+                }
+            },
+        };
+        match plane.store.claim(&claimed, run.version, with).await? {
+            Claimed::Done => break claimed,
+            Claimed::Lost(Some(won)) => run = *won,
+            Claimed::Lost(None) => return Ok(Slice::Unknown),
+            Claimed::SlotLost => {}
         }
     };
     info!(decision = "run.claimed", workspace = %claimed.workspace, source = source_of(&claimed), run = %claimed.id,
         epoch = claimed.epoch, request = claimed.request_id.as_deref().unwrap_or_default());
-    work(plane, claimed, deadline).await
+    Box::pin(work(plane, claimed, source, deadline)).await
+}
+
+/// There is no room for the run: it waits until another of its workspace ends.
+/// The row that won, if it was moved meanwhile.
+async fn hold_back(plane: &Plane, run: Run, is_known: bool) -> Result<Result<Slice, Run>, Fault> {
+    if run.held_back && is_known {
+        return Ok(Ok(Slice::HeldBack));
+    }
+    let waiting = moves::hold_back(&run, plane.clock.now());
+    let with = vec![crate::store::Store::waiting_write(&run)?];
+    match plane.store.save_run(&waiting, run.version, with).await? {
+        Saved::Done => {
+            info!(decision = "run.held_back", workspace = %run.workspace, source = source_of(&run), run = %run.id, "no slot is free");
+            Ok(Ok(Slice::HeldBack))
+        }
+        Saved::Lost(Some(won)) => Ok(Err(*won)),
+        Saved::Lost(None) => Ok(Ok(Slice::Unknown)),
+    }
 }
 
 /// Does what the claimed run is for, and brings the slice to its end.
-async fn work(plane: &Plane, run: Run, deadline: Moment) -> Result<Slice, Fault> {
-    let source = match &run.source {
-        Some(id) => plane.store.source(id).await?,
-        None => None,
-    };
+async fn work(plane: &Plane, run: Run, source: Option<Source>, deadline: Moment) -> Result<Slice, Fault> {
     let Some(source) = source else {
         let mut held = Held::new(plane, run, deadline);
         let end = End::failed("SOURCE_NOT_FOUND", "the source of this run does not exist any more", None);
@@ -116,8 +156,10 @@ async fn work(plane: &Plane, run: Run, deadline: Moment) -> Result<Slice, Fault>
     let end = match (held.run.work, source.kind) {
         (Work::Sync, _) if source.deleted_at.is_some() => Ok(End::failed("SOURCE_NOT_FOUND", "the source of this run was deleted", None)),
         (Work::Delete, _) => removal::remove(&mut held, &source).await,
-        (Work::Sync, SourceKind::Documents) => folder::sync(&mut held, &source).await,
-        (Work::Sync, SourceKind::Repository) => pages::sync(&mut held, &source).await,
+        (Work::ApproveDeletions, _) => missing::approve(&mut held, &source).await,
+        (Work::DiscardDeletions, _) => missing::discard(&mut held, &source).await,
+        (Work::Sync, SourceKind::Documents) => Box::pin(folder::sync(&mut held, &source)).await,
+        (Work::Sync, SourceKind::Repository) => Box::pin(pages::sync(&mut held, &source)).await,
         (Work::Sync, SourceKind::Index | SourceKind::Integration) => {
             Ok(End::failed("NOT_SUPPORTED", "this build cannot sync sources of this kind", None))
         }
@@ -130,6 +172,7 @@ async fn work(plane: &Plane, run: Run, deadline: Moment) -> Result<Slice, Fault>
             // What made the row too large, say, must not keep it from ending.
             held.run.warnings.clear();
             held.run.counted.clear();
+            held.run.trail.clear();
             let end = End::failed("INTERNAL", format!("something went wrong inside ({part}); the log has it under the run's id"), None);
             conclude(held.conclude(end).await)
         }
@@ -172,15 +215,42 @@ pub(crate) async fn end_run(
     let now = plane.clock.now();
     let mut facts = std::collections::BTreeMap::from([("outcome".to_owned(), ended.status.as_str().to_owned())]);
     facts.extend(ended.error.as_ref().map(|error| ("error".to_owned(), error.code.clone())));
+    let results = &ended.results;
+    let changed = [("created", results.created), ("updated", results.updated), ("deleted", results.deleted), ("failed", results.failed)];
+    facts.extend(changed.into_iter().filter(|(_, count)| *count > 0).map(|(what, count)| (what.to_owned(), count.to_string())));
+    facts.extend(ended.quota_before.map(|left| ("quota_before".to_owned(), left.to_string())));
+    facts.extend(ended.quota_after.map(|left| ("quota_after".to_owned(), left.to_string())));
     let audit = crate::trigger::audit_of(ended, by, "run.ended", now, facts);
-    let row = crate::store::items::encode_audit(&ended.workspace, &format!("{}#ended", ended.id), &audit)?;
+    let row = plane.store.audit_row(&ended.workspace, &format!("{}#ended", ended.id), &audit)?;
     let mut writes = with.to_vec();
     writes.push(crate::store::conditions::put("audit", row));
-    let saved = plane.store.end_run(ended, before.version, counted, &writes, now).await?;
-    if matches!(saved, Saved::Done) {
-        report_end(plane, ended, now);
+    match plane.store.end_run(ended, before.version, counted, &writes, now).await? {
+        Ended::Lost(won) => Ok(Saved::Lost(won)),
+        Ended::Done { promoted } => {
+            report_end(plane, ended, now);
+            for next in promoted.into_iter().map(|next| *next).chain(freed_slot(plane, before).await) {
+                send(plane, &next, Duration::ZERO).await;
+            }
+            Ok(Saved::Done)
+        }
     }
-    Ok(saved)
+}
+
+/// The run that waits longest for the slot that this one held. If it cannot be
+/// found now, the tick sends it.
+async fn freed_slot(plane: &Plane, run: &Run) -> Option<Run> {
+    if !run.slotted {
+        return None;
+    }
+    let next = plane.store.next_waiting(&run.workspace).await;
+    next.inspect_err(|why| warn!(decision = "slot.unpassed", workspace = %run.workspace, error = %why)).ok().flatten()
+}
+
+/// Sends a run's message. If that fails the tick sends it.
+async fn send(plane: &Plane, run: &Run, delay: Duration) {
+    if let Err(why) = plane.queue.send(&Job::for_run(run), &run.workspace, delay).await {
+        warn!(decision = "send.failed", workspace = %run.workspace, run = %run.id, error = %why, "the tick will send it");
+    }
 }
 
 /// Who ends a run when nobody asked for its end.

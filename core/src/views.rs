@@ -47,6 +47,12 @@ pub struct SourceView {
     pub last_checked_at: Option<String>,
     pub sync_error: Option<String>,
     pub current_run: Option<String>,
+    /// The run that begins when the current one has ended, and the one that waits
+    /// for its moment.
+    pub follow_up_run: Option<String>,
+    pub parked_run: Option<String>,
+    /// The current run ought to have been heard of.
+    pub stalled: bool,
     pub next_run_at: Option<String>,
     pub last_triggered_at: Option<String>,
     pub cooldown_until: Option<String>,
@@ -85,7 +91,7 @@ impl From<&Quota> for QuotaView {
 }
 
 impl SourceView {
-    pub fn of(source: &Source, gate: &Gate, quota: Option<&Quota>, now: Moment) -> Self {
+    pub fn of(source: &Source, gate: &Gate, quota: Option<&Quota>, stalled: bool, now: Moment) -> Self {
         Self {
             id: source.id.to_string(),
             workspace: source.workspace.to_string(),
@@ -111,6 +117,9 @@ impl SourceView {
             last_checked_at: shown(gate.last_checked_at),
             sync_error: gate.sync_error.clone(),
             current_run: gate.holder.map(|run| run.to_string()),
+            follow_up_run: gate.next.map(|run| run.to_string()),
+            parked_run: gate.parked.map(|run| run.to_string()),
+            stalled,
             next_run_at: None,
             last_triggered_at: shown(gate.last_triggered_at),
             cooldown_until: shown(gate.cool_until.filter(|until| *until > now)),

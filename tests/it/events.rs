@@ -57,6 +57,7 @@ async fn every_sample_event_is_served() {
         ("api-native-sync", "409 SYNC_IN_PROGRESS"),
         ("api-projects-sync", "202 Sync started"),
         ("ops-cancel", "cancelled"),
+        ("ops-explain", "\"would\":\"reject\""),
         ("ops-grant", "mia@example.com"),
         ("ops-redrive", "\"redriven\":0"),
         ("ops-reset-backfill", "SYNC_IN_PROGRESS"),

@@ -10,11 +10,13 @@ use libtest_mimic::{Arguments, Trial};
 use pullcord_tests::scenarios;
 use pullcord_tests::world::World;
 
+mod agreeing;
 mod crashes;
 mod events;
 mod histories;
 mod house;
 mod mishaps;
+mod parked;
 mod races;
 mod tokens;
 
@@ -39,10 +41,20 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let told = scenarios::all()
         .map(|scenario| trial(scenario.name, move || Box::pin(async move { (scenario.play)(&World::local().await).await })));
-    let inside = [crashes::TESTS, events::TESTS, histories::TESTS, house::TESTS, mishaps::TESTS, races::TESTS, tokens::TESTS]
-        .into_iter()
-        .flatten()
-        .map(|test| trial(test.name, test.run));
+    let inside = [
+        agreeing::TESTS,
+        crashes::TESTS,
+        events::TESTS,
+        histories::TESTS,
+        house::TESTS,
+        mishaps::TESTS,
+        parked::TESTS,
+        races::TESTS,
+        tokens::TESTS,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|test| trial(test.name, test.run));
     libtest_mimic::run(&arguments, told.chain(inside).collect()).exit_code()
 }
 

@@ -11,6 +11,7 @@ use crate::world::{Answer, Session, World, write};
 
 pub mod deleting;
 pub mod ending;
+pub mod held;
 pub mod listing;
 pub mod triggering;
 

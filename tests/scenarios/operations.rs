@@ -95,6 +95,7 @@ fn body(operation: &Operation) -> Option<Value> {
             Some(json!({"id": fresh("repo"), "kind": "repository", "provider": "github", "repository": "acme/web"}))
         }
         "POST" if path.ends_with("/tokens") => Some(json!({"name": "A script", "role": "viewer"})),
+        "POST" if path.ends_with("/held-deletions") => Some(json!({"decision": "discard"})),
         "PUT" if path.ends_with("/members/{user}") => Some(json!({"role": "viewer"})),
         _ => Some(json!({})),
     }

@@ -12,8 +12,13 @@ pub mod cancelling;
 pub mod conflicts;
 pub mod cooldowns;
 pub mod doors;
+pub mod explaining;
+pub mod following;
 pub mod keys;
+pub mod parking;
 pub mod reading;
+pub mod recording;
+pub mod slots;
 pub mod triggers;
 
 crate::scenarios![of_a_hundred_triggers_one_is_accepted];

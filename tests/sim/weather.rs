@@ -1,6 +1,6 @@
 //! What the world does to calls: it delays, refuses, loses and garbles them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use aws_smithy_types::body::SdkBody;
 use axum::body::Body;
 use pullcord_core::clock::{Clock, Moment};
 use pullcord_core::http::{Http, Outgoing, Unanswered};
+use pullcord_core::model::RunId;
 use pullcord_core::providers::Reply;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -42,10 +43,13 @@ pub enum Fault {
     ProcessRestarted,
     TwoTicks,
     TenCallers,
+    FolderEdited,
+    FolderEmptied,
+    FolderRestored,
 }
 
 impl Fault {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::TableRefused,
         Self::TableAnswerLost,
         Self::SendRefused,
@@ -67,6 +71,9 @@ impl Fault {
         Self::ProcessRestarted,
         Self::TwoTicks,
         Self::TenCallers,
+        Self::FolderEdited,
+        Self::FolderEmptied,
+        Self::FolderRestored,
     ];
 }
 
@@ -98,16 +105,22 @@ struct Inner {
     chance: StdRng,
     /// Out of a hundred calls, so many go wrong.
     rough: u32,
+    /// Kinds of faults that this history does not know.
     without: Vec<Fault>,
     faults: Tally,
-    log: Vec<String>,
+    numbers: u64,
+    log: Vec<(Moment, String)>,
 }
 
 impl Weather {
     pub(super) fn new(seed: u64, clock: Clock, without: &[Fault]) -> Self {
         let mut chance = StdRng::seed_from_u64(seed);
-        let rough = chance.random_range(1..=8);
-        let inner = Inner { chance, rough, without: without.to_vec(), faults: Tally::default(), log: Vec::new() };
+        let rough = [0, 1, 1, 2, 4, 8][chance.random_range(0..6)];
+        // Each history goes without some kinds of faults: what one of them would
+        // hide, another shows.
+        let spared = Fault::ALL.into_iter().filter(|_| chance.random_range(0..100) < 25).collect::<Vec<_>>();
+        let without = without.iter().copied().chain(spared).collect();
+        let inner = Inner { chance, rough, without, faults: Tally::default(), numbers: 0, log: Vec::new() };
         Self { inner: Arc::new(Mutex::new(inner)), clock }
     }
 
@@ -144,18 +157,26 @@ impl Weather {
         self.with(|inner| inner.without = Fault::ALL.to_vec());
     }
 
+    /// A number that was not given before.
+    fn number(&self) -> u64 {
+        self.with(|inner| {
+            inner.numbers += 1;
+            inner.numbers
+        })
+    }
+
     pub(super) fn faults(&self) -> Tally {
         self.with(|inner| inner.faults.clone())
     }
 
     /// A line of the history, with its time.
     pub(super) fn note(&self, line: impl Into<String>) {
-        let line = format!("{} {}", self.clock.now(), line.into());
-        self.with(|inner| inner.log.push(line));
+        let (at, line) = (self.clock.now(), line.into());
+        self.with(|inner| inner.log.push((at, line)));
     }
 
     pub(super) fn log(&self) -> Vec<String> {
-        self.with(|inner| inner.log.clone())
+        self.with(|inner| inner.log.iter().map(|(at, line)| format!("{at} {line}")).collect())
     }
 
     async fn pass(&self, most: u64) {
@@ -167,6 +188,7 @@ impl Weather {
 /// A message as the queue keeps it.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
+    pub(super) id: u64,
     pub(super) body: String,
     pub(super) visible_at: Moment,
     pub(super) receives: u32,
@@ -175,17 +197,30 @@ pub(super) struct Message {
 /// The queue: it delivers at least once, late, twice and out of order.
 pub(super) type Messages = Arc<Mutex<Vec<Message>>>;
 
+/// Runs whose rows were written since the last look.
+pub(super) type Touched = Arc<Mutex<BTreeSet<RunId>>>;
+
 /// The way out of the table client: the engine, in this weather.
 #[derive(Clone, Debug)]
 pub(super) struct TableWay {
     pub(super) engine: SharedHttpClient,
     pub(super) weather: Weather,
+    pub(super) touched: Touched,
+}
+
+/// The runs that a request names as rows. Looking at no others is what makes
+/// looking after every step affordable.
+fn named(request: &HttpRequest) -> Vec<RunId> {
+    let reads = ["GetItem", "Query"].iter().any(|read| request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(read)));
+    let body = std::str::from_utf8(request.body().bytes().unwrap_or_default()).unwrap_or_default();
+    let rows = body.split("\"r#").skip(1).filter(|_| !reads);
+    rows.filter_map(|rest| RunId::parse(rest.get(..36)?)).collect()
 }
 
 impl HttpClient for TableWay {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let engine = self.engine.http_connector(settings, components);
-        SharedHttpConnector::new(TableConnector { engine, weather: self.weather.clone() })
+        SharedHttpConnector::new(TableConnector { engine, weather: self.weather.clone(), touched: self.touched.clone() })
     }
 }
 
@@ -193,16 +228,21 @@ impl HttpClient for TableWay {
 struct TableConnector {
     engine: SharedHttpConnector,
     weather: Weather,
+    touched: Touched,
 }
 
 impl HttpConnector for TableConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (engine, weather) = (self.engine.clone(), self.weather.clone());
+        let (engine, weather, touched) = (self.engine.clone(), self.weather.clone(), self.touched.clone());
         HttpConnectorFuture::new(async move {
             weather.pass(20).await;
             if weather.strikes(Fault::TableRefused, weather.rough()) {
                 let codes = ["TransactionConflictException", "ThrottlingException", "InternalServerError", "AccessDeniedException"];
                 return Ok(refusal(codes[weather.below(codes.len())]));
+            }
+            let named = named(&request);
+            if !named.is_empty() {
+                touched.lock().unwrap().extend(named);
             }
             let answer = engine.call(request).await;
             // Whoever is stopped here has written and does not know it.
@@ -245,6 +285,7 @@ impl HttpConnector for QueueWay {
             }
             let delay = Duration::from_secs(asked["DelaySeconds"].as_u64().unwrap_or(0));
             let message = Message {
+                id: weather.number(),
                 body: asked["MessageBody"].as_str().unwrap().to_owned(),
                 visible_at: weather.clock.now().plus(delay),
                 receives: 0,

@@ -66,6 +66,7 @@ pub(super) fn documents(workspace: &WorkspaceId, project: &ProjectId, name: &str
         patterns: Vec::new(),
         webhook: Webhook::default(),
         credential: None,
+        credential_changed_at: None,
         limits,
         settings_version: 1,
         created_at: now,
@@ -159,6 +160,7 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         path: new.path,
         patterns: new.patterns,
         webhook: Webhook { active: new.webhook_active, last_delivery_at: None },
+        credential_changed_at: credential.is_some().then(|| plane.clock.now()),
         credential,
         limits,
         settings_version: 1,
@@ -206,6 +208,7 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         let mut source = before.clone();
         apply(plane, &mut source, &change)?;
         if let Some(credential) = &change.credential {
+            source.credential_changed_at = Some(plane.clock.now());
             source.credential = match credential {
                 Some(credential) => Some(plane.vault.seal(credential, &source.workspace, id).await?),
                 None => None,
@@ -226,8 +229,7 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         if lifts {
             source.settings_version += 1;
             freed.settings_version = source.settings_version;
-            freed.cool_until = None;
-            freed.cool_run = None;
+            (freed.cool_until, freed.cool_run, freed.cool_since) = (None, None, None);
             freed.version += 1;
         }
         let audit = line(plane, &source.workspace, asker.user(), "source.changed", [("source", id.to_string())])?;
@@ -310,6 +312,19 @@ pub async fn delete_source(plane: &Plane, asker: &Asker, id: &SourceId, request_
         ..Ask::sync(id.clone(), asker.clone(), Surface::Native)
     };
     trigger(plane, ask).await
+}
+
+/// Decides on what the last complete listing missed and was held: a run like any
+/// other carries it out, since it must not meet a sync.
+pub async fn decide_held(
+    plane: &Plane,
+    asker: &Asker,
+    id: &SourceId,
+    work: Work,
+    reason: Option<String>,
+    request_id: Option<String>,
+) -> Result<Answer, Error> {
+    trigger(plane, Ask { work, reason, request_id, ..Ask::sync(id.clone(), asker.clone(), Surface::Native) }).await
 }
 
 /// Forgets where an unfinished first run stopped, so that the next begins it

@@ -16,8 +16,6 @@ pub struct Workspace {
     /// What this workspace says otherwise than the deployment.
     #[serde(default)]
     pub limits: Limits,
-    #[serde(default)]
-    pub max_concurrent_runs: Option<u64>,
     pub version: u64,
 }
 

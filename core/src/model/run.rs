@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::progress::{Calls, Expected, Noted, Progress, Results, RunError, Warning};
 use super::{Owner, RunId, SourceId, SourceKind, Stream, UserId, WorkspaceId};
 use crate::clock::Moment;
 
 /// Warnings of one kind that a run carries, and how long each may be.
 const MOST_WARNINGS: usize = 40;
 const LONGEST_WORDS: usize = 400;
+/// Notes of a run's trail: the first and the last are kept.
+const FIRST_NOTES: usize = 16;
+const LAST_NOTES: usize = 32;
 
 /// Where a run is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,14 +76,35 @@ impl Trigger {
     }
 }
 
-/// What a run does. Deleting a source takes as long as it has items, so it is
-/// a run like any other.
+/// What a run does. Deleting a source, or what is held, takes as long as there
+/// are items, and must not meet a sync: so each is a run like any other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     #[default]
     Sync,
+    /// The source itself goes.
     Delete,
+    /// What the last complete listing missed, and was held, is removed.
+    ApproveDeletions,
+    /// What is held stays, and is not asked about again until it reappears.
+    DiscardDeletions,
+}
+
+impl Work {
+    /// Whether it carries out what someone decided on held deletions.
+    pub fn decides(self) -> bool {
+        matches!(self, Self::ApproveDeletions | Self::DiscardDeletions)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Delete => "delete",
+            Self::ApproveDeletions => "approve_deletions",
+            Self::DiscardDeletions => "discard_deletions",
+        }
+    }
 }
 
 /// What a run was asked to do.
@@ -95,99 +120,17 @@ pub struct RunOptions {
     pub include_closed: bool,
 }
 
-/// The step a run is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    Fetching,
-    Matching,
-    Creating,
-    Updating,
-    Removing,
-}
-
-impl Stage {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fetching => "fetching",
-            Self::Matching => "matching",
-            Self::Creating => "creating",
-            Self::Updating => "updating",
-            Self::Removing => "removing",
-        }
+impl RunOptions {
+    /// What satisfies both: one run may have to do for several who asked.
+    #[must_use]
+    pub fn widened(&self, other: &Self) -> Self {
+        let all = self.streams.is_empty() || other.streams.is_empty();
+        let mut streams = if all { Vec::new() } else { self.streams.clone() };
+        streams.extend(other.streams.iter().filter(|_| !all));
+        streams.sort();
+        streams.dedup();
+        Self { full: self.full || other.full, streams, include_closed: self.include_closed || other.include_closed }
     }
-}
-
-/// How far a run is. A total is only ever one that someone stated.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    #[serde(default)]
-    pub processed: u64,
-    #[serde(default)]
-    pub total: Option<u64>,
-    #[serde(default)]
-    pub stage: Option<Stage>,
-    #[serde(default)]
-    pub current: Option<String>,
-    #[serde(default)]
-    pub page: u64,
-}
-
-impl Progress {
-    /// Whole per cent; nothing to do is done. Only an ended run shows 100 of a
-    /// total that may have grown meanwhile.
-    pub fn percentage(&self, ended: bool) -> Option<u64> {
-        match self.total {
-            _ if ended => Some(100),
-            None => None,
-            Some(0) => Some(99),
-            Some(total) => Some((self.processed.saturating_mul(100) / total).min(99)),
-        }
-    }
-}
-
-/// What a run did, counted once each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Results {
-    #[serde(default)]
-    pub created: u64,
-    #[serde(default)]
-    pub updated: u64,
-    #[serde(default)]
-    pub skipped: u64,
-    #[serde(default)]
-    pub deleted: u64,
-    #[serde(default)]
-    pub held_deletions: u64,
-    #[serde(default)]
-    pub failed: u64,
-}
-
-/// Requests that a run sent to its provider.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Calls {
-    #[serde(default)]
-    pub made: u64,
-    #[serde(default)]
-    pub not_modified: u64,
-}
-
-/// Why a run failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunError {
-    pub code: String,
-    pub message: String,
-    #[serde(default, rename = "where")]
-    pub at: Option<String>,
-}
-
-/// Something a person should know about a run that did its work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    pub code: String,
-    pub message: String,
-    #[serde(default, rename = "where")]
-    pub at: Option<String>,
 }
 
 /// One sync of a source.
@@ -252,6 +195,16 @@ pub struct Run {
     pub next_send_at: Option<Moment>,
     #[serde(default)]
     pub sends: u32,
+    /// The run that has to end before this one may begin. It holds no gate until
+    /// then.
+    #[serde(default)]
+    pub follows: Option<RunId>,
+    /// It waits for one of its workspace's slots.
+    #[serde(default)]
+    pub held_back: bool,
+    /// It was claimed with a slot, which somebody may wait for.
+    #[serde(default)]
+    pub slotted: bool,
 
     #[serde(default)]
     pub progress: Progress,
@@ -281,6 +234,22 @@ pub struct Run {
     pub last_progress_at: Option<Moment>,
     #[serde(default)]
     pub resumes_at: Option<Moment>,
+    /// When it began to wait, and for how many milliseconds it did before.
+    #[serde(default)]
+    pub paused_at: Option<Moment>,
+    #[serde(default)]
+    pub waited: u64,
+    #[serde(default)]
+    pub expected: Option<Expected>,
+    /// What the provider said was left at the first and at the last reply.
+    #[serde(default)]
+    pub quota_before: Option<u64>,
+    #[serde(default)]
+    pub quota_after: Option<u64>,
+    #[serde(default)]
+    pub trail: Vec<Noted>,
+    #[serde(default)]
+    pub unnoted: u32,
     #[serde(default)]
     pub scheduled_for: Option<Moment>,
     /// Grows with every change, so that a reader can wait for the next one.
@@ -318,6 +287,9 @@ impl Run {
             cancel_requested: false,
             next_send_at: None,
             sends: 0,
+            follows: None,
+            held_back: false,
+            slotted: false,
             progress: Progress::default(),
             results: Results::default(),
             calls: Calls::default(),
@@ -331,6 +303,13 @@ impl Run {
             finished_at: None,
             last_progress_at: None,
             resumes_at: None,
+            paused_at: None,
+            waited: 0,
+            expected: None,
+            quota_before: None,
+            quota_after: None,
+            trail: Vec::new(),
+            unnoted: 0,
             scheduled_for: None,
             version: 1,
         }
@@ -353,26 +332,40 @@ impl Run {
         }
     }
 
+    /// Adds a line to its trail. A run to which very much happens keeps how it
+    /// began and what came last.
+    pub fn note<const FACTS: usize>(&mut self, at: Moment, what: &str, facts: [(&str, String); FACTS]) {
+        if self.trail.len() >= FIRST_NOTES + LAST_NOTES {
+            self.trail.remove(FIRST_NOTES);
+            self.unnoted += 1;
+        }
+        let short = |text: String| text.chars().take(LONGEST_WORDS).collect::<String>();
+        let facts = facts.into_iter().map(|(name, fact)| (name.to_owned(), short(fact))).collect();
+        self.trail.push(Noted { at, what: what.to_owned(), facts });
+    }
+
+    /// Takes over what others noted of it meanwhile.
+    pub fn recall(&mut self, other: &Self) {
+        let newest_first = other.trail.iter().rev();
+        let missing: Vec<Noted> = newest_first.take_while(|noted| !self.trail.contains(noted)).cloned().collect();
+        if !missing.is_empty() {
+            self.trail.extend(missing);
+            self.trail.sort_by_key(|noted| noted.at);
+            let over = self.trail.len().saturating_sub(FIRST_NOTES + LAST_NOTES);
+            if over > 0 {
+                self.trail.drain(FIRST_NOTES..FIRST_NOTES + over);
+                self.unnoted += u32::try_from(over).unwrap_or(u32::MAX);
+            }
+        }
+    }
+
+    /// Whether it is one of the runs that wait without holding their gate.
+    pub fn waits_outside(&self) -> bool {
+        self.follows.is_some() || self.status == RunStatus::Parked
+    }
+
     /// Whether someone holds it and was heard of lately enough.
     pub fn is_leased(&self, now: Moment) -> bool {
         self.lease_until.is_some_and(|until| until >= now)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// S1.73: progress never divides by zero, never invents a total and keeps
-    /// 100 per cent for the end.
-    #[test]
-    fn percentages_are_honest() {
-        let at = |processed, total| Progress { processed, total, ..Progress::default() };
-        assert_eq!(at(0, None).percentage(false), None);
-        assert_eq!(at(0, Some(0)).percentage(false), Some(99));
-        assert_eq!(at(0, Some(0)).percentage(true), Some(100));
-        assert_eq!(at(1, Some(3)).percentage(false), Some(33));
-        assert_eq!(at(7, Some(3)).percentage(false), Some(99));
-        assert_eq!(at(0, None).percentage(true), Some(100));
     }
 }

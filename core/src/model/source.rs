@@ -29,7 +29,7 @@ impl SourceKind {
 }
 
 /// One kind of thing a repository's provider lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
     Issues,
@@ -76,6 +76,8 @@ pub struct Source {
     pub webhook: Webhook,
     #[serde(default)]
     pub credential: Option<Sealed>,
+    #[serde(default)]
+    pub credential_changed_at: Option<Moment>,
     /// The workspace's limits, kept here too so that a trigger finds them in
     /// the same read as the source.
     #[serde(default)]
@@ -148,6 +150,9 @@ pub struct Limits {
     pub documents: Option<u64>,
     #[serde(default)]
     pub quota_floor: Option<u64>,
+    /// Runs that workers may hold at the same time.
+    #[serde(default)]
+    pub max_concurrent_runs: Option<u64>,
 }
 
 impl Limits {
@@ -194,6 +199,9 @@ pub struct Gate {
     /// The run that follows the holder, once there is one.
     #[serde(default)]
     pub next: Option<RunId>,
+    /// The run that waits for a moment, holding nothing.
+    #[serde(default)]
+    pub parked: Option<RunId>,
     #[serde(default)]
     pub run_seq: u64,
     #[serde(default)]
@@ -212,6 +220,8 @@ pub struct Gate {
     #[serde(default)]
     pub cool_run: Option<RunId>,
     #[serde(default)]
+    pub cool_since: Option<Moment>,
+    #[serde(default)]
     pub last_synced_at: Option<Moment>,
     #[serde(default)]
     pub last_checked_at: Option<Moment>,
@@ -227,7 +237,21 @@ pub struct Gate {
     pub item_count: Option<u64>,
     #[serde(default)]
     pub held_deletions: u64,
+    /// How the last runs went that did their work, newest last.
+    #[serde(default)]
+    pub past: Vec<Past>,
     pub version: u64,
+}
+
+/// A run that did its work, as far as it tells about the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// It asked for everything, and not only for what changed.
+    pub whole: bool,
+    /// Milliseconds, without the time it had to wait.
+    pub worked: u64,
+    pub requests: u64,
+    pub pages: u64,
 }
 
 /// What one stream of a source remembers between runs.

@@ -24,6 +24,7 @@ fn source() -> Source {
         patterns: Vec::new(),
         webhook: Webhook::default(),
         credential: None,
+        credential_changed_at: None,
         limits: crate::model::Limits::default(),
         settings_version: 1,
         created_at: Moment(0),

@@ -120,7 +120,6 @@ pub enum Range {
     /// Those that begin with the first and sort below the second.
     Between(String, String),
     Below(String),
-    DueBy(Moment),
 }
 
 /// The key condition of a query of the table or of an index.
@@ -135,7 +134,6 @@ pub fn key_condition(index: Option<&str>, hash: &str, range: &Range) -> Conditio
         Range::BeginsWith(_) => " AND begins_with(#range, :from)",
         Range::Between(..) => " AND #range BETWEEN :from AND :to",
         Range::Below(_) => " AND #range < :to",
-        Range::DueBy(_) => " AND #range <= :to",
     };
     let mut built = condition(&format!("#hash = :hash{tail}"), [(":hash", string(hash))]);
     built.names.insert("#hash".into(), hash_name.into());
@@ -150,7 +148,6 @@ pub fn key_condition(index: Option<&str>, hash: &str, range: &Range) -> Conditio
             built.values.insert(":to".into(), string(to));
         }
         Range::Below(to) => drop(built.values.insert(":to".into(), string(to))),
-        Range::DueBy(moment) => drop(built.values.insert(":to".into(), number(moment.0))),
     }
     built
 }

@@ -5,6 +5,7 @@
 //! index takes no null for a key, and a reader gives the default.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
@@ -79,6 +80,33 @@ pub struct StoredItem {
     pub run: RunId,
 }
 
+/// One of the runs that a workspace may have under way at the same time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Slot {
+    pub run: RunId,
+    pub owner: Owner,
+    pub version: u64,
+}
+
+/// A run that waits for a slot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Waiting {
+    pub run: RunId,
+    pub owner: Owner,
+}
+
+/// An item that the last complete listing missed, and that is kept until a
+/// person says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldItem {
+    pub item: String,
+    pub since: Moment,
+    pub run: RunId,
+    /// Someone said that it stays. It is not asked about again until it reappears.
+    #[serde(default)]
+    pub discarded: bool,
+}
+
 /// A row that only says that something is there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Listing {
@@ -116,7 +144,13 @@ pub fn key_of(row: &Row) -> Key {
     Key { pk: text(row, "PK").to_owned(), sk: text(row, "SK").to_owned() }
 }
 
-pub fn encode_run(run: &Run) -> Result<Row, Fault> {
+/// When the index says that a run is due.
+pub fn due_at(row: &Row) -> Moment {
+    let due = row.get("due_at").and_then(|value| value.as_n().ok()).and_then(|value| value.parse().ok());
+    Moment(due.unwrap_or(0))
+}
+
+pub fn encode_run(run: &Run, keep: Duration) -> Result<Row, Fault> {
     let mut row = encode("run", &keys::run(&run.owner, run.id), run)?;
     if let Some(due) = run.due_at() {
         row.insert("due_shard".into(), AttributeValue::S(keys::due_shard(run.id)));
@@ -124,7 +158,7 @@ pub fn encode_run(run: &Run) -> Result<Row, Fault> {
     }
     list(&mut row, keys::listed_runs(&run.workspace), run.created_at, &run.id.to_string());
     if let Some(finished) = run.finished_at {
-        expire(&mut row, finished.plus(std::time::Duration::from_hours(90 * 24)));
+        expire(&mut row, finished.plus(keep));
     }
     Ok(row)
 }
@@ -145,12 +179,12 @@ pub fn encode_item(stored: &StoredItem) -> Result<Row, Fault> {
     Ok(row)
 }
 
-pub fn encode_audit(workspace: &WorkspaceId, id: &str, audit: &Audit) -> Result<Row, Fault> {
+pub fn encode_audit(workspace: &WorkspaceId, id: &str, audit: &Audit, keep: Duration) -> Result<Row, Fault> {
     let mut row = encode("audit", &keys::audit(workspace, audit.at, id), audit)?;
     if let Some(run) = audit.run {
         list(&mut row, keys::listed_audit(run), audit.at, id);
     }
-    expire(&mut row, audit.at.plus(std::time::Duration::from_hours(90 * 24)));
+    expire(&mut row, audit.at.plus(keep));
     Ok(row)
 }
 

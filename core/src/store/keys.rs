@@ -49,6 +49,9 @@ pub const ROWS: &[RowKind] = &[
     row("stream", "S#{source}", "F#{stream}#{open|all}"),
     row("run", "S#{source} or W#{workspace}", "r#{run}"),
     row("run_pointer", "R#{run}", "R"),
+    row("held", "H#{source}", "{item}"),
+    row("slot", "W#{workspace}", "N#s#{number}"),
+    row("waiting", "W#{workspace}", "N#w#{run}"),
     row("item", "I#{source}#{shard}", "{item}"),
     row("audit", "A#{workspace}", "{time}#{id}"),
     row("token", "T#{sha256 of the token}", "T"),
@@ -143,6 +146,26 @@ pub fn stream(source: &SourceId, stream: Stream, include_closed: bool) -> Key {
 
 pub fn quota(workspace: &WorkspaceId, host: &str, principal: &str, resource: &str) -> Key {
     key(workspace_partition(workspace), format!("Q#{host}#{principal}#{resource}"))
+}
+
+/// Where the slots of a workspace are, and the runs that wait for one.
+pub const SLOTS: &str = "N#";
+
+pub fn slot(workspace: &WorkspaceId, number: u64) -> Key {
+    key(workspace_partition(workspace), format!("N#s#{number:06}"))
+}
+
+/// Run ids grow with time, so whoever waits longest stands first.
+pub fn waiting(workspace: &WorkspaceId, run: RunId) -> Key {
+    key(workspace_partition(workspace), format!("N#w#{run}"))
+}
+
+pub fn held(source: &SourceId, item: &str) -> Key {
+    key(held_partition(source), item)
+}
+
+pub fn held_partition(source: &SourceId) -> String {
+    format!("H#{source}")
 }
 
 pub fn idempotency(scope: &str) -> Key {

@@ -131,6 +131,12 @@ impl Store {
         conditions::delete("item", keys::item(source, id))
     }
 
+    /// Runs of which owners and ids are known.
+    pub async fn runs_by_id(&self, ids: &[(Owner, RunId)]) -> Result<Vec<Run>, Fault> {
+        let keys: Vec<Key> = ids.iter().map(|(owner, id)| keys::run(owner, *id)).collect();
+        Ok(super::readable(self.table.get_many(&keys).await?))
+    }
+
     /// Runs of a source or workspace, newest first.
     pub async fn runs_of(&self, owner: &Owner, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Fault> {
         let top = before.map_or_else(|| "r#~".to_owned(), |id| format!("r#{id}"));

@@ -10,21 +10,18 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::held::Held;
-use super::items::{Changes, MOST_ITEMS, compare, count, parts, writes};
+use super::items::{Changes, compare, count, parts, writes};
+use super::missing::{self, Compared};
 use super::{End, Stop};
 use crate::admission::Counted;
 use crate::documents::{self, Document, Listing, Skipped, Unusable};
 use crate::error::Fault;
 use crate::model::{Item, Source, Stage};
-use crate::store::{Store, keys};
+use crate::store::keys;
 
 /// Files to a step, and files read between two heartbeats.
 const STEP: usize = 500;
 const AT_ONCE: usize = 50;
-/// Removals up to this number, or up to this share of what was there, are done;
-/// over both they are held for a person.
-const FUSE_NUMBER: usize = 10;
-const FUSE_SHARE: usize = 5;
 
 /// What the console shows and older clients wait for, to the letter.
 const NOT_FOUND: &str = "sdlc-studio path not found";
@@ -68,13 +65,13 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         let rest = listing.paths.partition_point(|path| path <= after);
         held.run.progress.total = Some(listing.paths.len() as u64);
         for step in listing.paths[rest..].chunks(STEP) {
-            take_in(held, source, &folder, step).await?;
+            Box::pin(take_in(held, source, &folder, step)).await?;
             if held.time_is_up() {
                 return Ok(End::TimeUp);
             }
         }
     }
-    remove_absent(held, source, &listing).await
+    Box::pin(remove_absent(held, source, &listing)).await
 }
 
 fn note_skipped(held: &mut Held<'_>, listing: &Listing) {
@@ -137,7 +134,7 @@ async fn take_in(held: &mut Held<'_>, source: &Source, folder: &Path, step: &[St
     run.progress.stage = Some(Stage::Fetching);
     run.progress.current = step.last().cloned();
     count(&mut run.results, &last);
-    run.next_request = place(&Place::After(step.last().cloned().unwrap_or_default()))?;
+    run.next_request = Some(place(&Place::After(step.last().cloned().unwrap_or_default()))?);
     let writes = writes(&last, &source.id, run.id, held.now())?;
     held.commit_part(run, writes).await
 }
@@ -165,44 +162,19 @@ async fn remove_absent(held: &mut Held<'_>, source: &Source, listing: &Listing) 
         // What could not be looked at is not known to be gone.
         return Ok(End::Done { counted: Counted { items: Some(stored as u64), held_deletions: None }, with: Vec::new() });
     }
-    // What this run removed before a worker was lost is judged with the rest: the
-    // folder may look quite different by now.
-    let removed_before = usize::try_from(held.run.results.deleted).unwrap_or(0);
-    let created = usize::try_from(held.run.results.created).unwrap_or(0);
-    let (gone, there_before) = (absent.len() + removed_before, (stored + removed_before).saturating_sub(created));
-    if !absent.is_empty() && gone > FUSE_NUMBER && gone * FUSE_SHARE > there_before {
-        let message = format!(
-            "{} of {there_before} documents are gone from the folder: they are kept until someone confirms that this is meant",
-            absent.len()
-        );
-        held.run.warn("DELETIONS_HELD", &message, None);
-        held.run.results.held_deletions = absent.len() as u64;
-        return Ok(done(stored, absent.len() as u64));
-    }
-    let removed = absent.len();
-    for ids in absent.chunks(MOST_ITEMS) {
-        let mut run = held.run.clone();
-        run.results.deleted += ids.len() as u64;
-        run.progress.stage = Some(Stage::Removing);
-        run.next_request = place(&Place::Removing)?;
-        let deletes = ids.iter().map(|id| Store::item_delete(&source.id, id)).collect();
-        held.commit_part(run, deletes).await?;
-        if held.time_is_up() {
-            return Ok(End::TimeUp);
-        }
-    }
-    Ok(done(stored - removed, 0))
+    missing::settle(held, source, Compared { stored, absent }, &place(&Place::Removing)?).await
 }
 
-fn done(items: usize, held_deletions: u64) -> End {
-    End::Done { counted: Counted { items: Some(items as u64), held_deletions: Some(held_deletions) }, with: Vec::new() }
+fn place(place: &Place) -> Result<String, Stop> {
+    serde_json::to_string(place).map_err(|why| Stop::Fault(Fault::broken("checkpoint", why)))
 }
 
-fn place(place: &Place) -> Result<Option<String>, Stop> {
-    serde_json::to_string(place).map(Some).map_err(|why| Stop::Fault(Fault::broken("checkpoint", why)))
-}
-
-/// Runs file work where it does not hold up the others.
+/// Runs file work where it does not hold up the others. On a runtime of a single
+/// thread it is done in place: what goes on beside it would come in another order
+/// each time, and simulated histories could not be told again.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
+    if tokio::runtime::Handle::current().runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread {
+        return Ok(work());
+    }
     tokio::task::spawn_blocking(work).await.map_err(|why| Stop::Fault(Fault::broken("file work", why)))
 }

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{End, Slice, Stop};
 use crate::admission::Counted;
@@ -15,7 +15,8 @@ use crate::clock::Moment;
 use crate::model::{Run, RunStatus};
 use crate::moves;
 use crate::plane::Plane;
-use crate::queue::{Job, LONGEST_DELAY};
+use crate::planted::{Bug, is_planted};
+use crate::queue::LONGEST_DELAY;
 use crate::store::Saved;
 use crate::store::conditions::Write;
 
@@ -96,6 +97,7 @@ impl<'a> Held<'a> {
             // Touched but not taken: our move goes on top of it.
             seen = won.version;
             moved.version = won.version + 1;
+            moved.recall(&won);
         }
         self.run = moved;
         Ok(())
@@ -104,7 +106,7 @@ impl<'a> Held<'a> {
     /// Whether the row that won is still this worker's run. If someone asked it
     /// to stop, it stops here.
     async fn still_ours(&self, won: &Run) -> Result<(), Stop> {
-        let ours = won.epoch == self.run.epoch && !won.status.is_terminal();
+        let ours = (won.epoch == self.run.epoch || is_planted(Bug::NoEpochCheck)) && !won.status.is_terminal();
         match won.status {
             RunStatus::Running if ours => Ok(()),
             RunStatus::Cancelling if ours => {
@@ -145,15 +147,24 @@ impl<'a> Held<'a> {
                 info!(decision = "run.paused", workspace = %self.run.workspace, source = super::source_of(&self.run), run = %self.run.id,
                     epoch = self.run.epoch, %until, why);
                 if until.since(now) <= LONGEST_DELAY {
-                    self.send(until.since(now)).await;
+                    super::send(self.plane, &self.run, until.since(now)).await;
+                }
+                // Whoever waits for the slot need not wait for this run.
+                if let Some(next) = super::freed_slot(self.plane, &self.run).await {
+                    super::send(self.plane, &next, Duration::ZERO).await;
                 }
                 Ok(Slice::Paused(until))
+            }
+            End::TimeUp if is_planted(Bug::EarlyHandOver) => {
+                super::send(self.plane, &self.run, Duration::ZERO).await;
+                self.write(moves::hand_over(&self.run, now), &[]).await?;
+                Ok(Slice::Continues)
             }
             End::TimeUp => {
                 self.write(moves::hand_over(&self.run, now), &[]).await?;
                 info!(decision = "run.handed_over", workspace = %self.run.workspace, source = super::source_of(&self.run),
                     run = %self.run.id, epoch = self.run.epoch);
-                self.send(Duration::ZERO).await;
+                super::send(self.plane, &self.run, Duration::ZERO).await;
                 Ok(Slice::Continues)
             }
         }
@@ -170,6 +181,7 @@ impl<'a> Held<'a> {
                 }
                 Saved::Lost(Some(won)) => {
                     self.still_ours(&won).await?;
+                    ended.recall(&won);
                     ended.version = won.version + 1;
                     before = *won;
                 }
@@ -178,12 +190,5 @@ impl<'a> Held<'a> {
         }
         self.run = ended;
         Ok(())
-    }
-
-    /// Sends the next message. If that fails the tick sends it.
-    async fn send(&self, delay: Duration) {
-        if let Err(why) = self.plane.queue.send(&Job::for_run(&self.run), &self.run.workspace, delay).await {
-            warn!(decision = "send.failed", workspace = %self.run.workspace, run = %self.run.id, error = %why, "the tick will send it");
-        }
     }
 }

@@ -18,6 +18,7 @@ use crate::error::Fault;
 use crate::http::{Outgoing, Unanswered};
 use crate::model::{Item, Run, Source, Stage, Stream, StreamState};
 use crate::plane::Plane;
+use crate::planted::{Bug, is_planted};
 use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, Wanted, limit_of, stays_home};
 use crate::store::Store;
 use crate::store::conditions::Write;
@@ -95,10 +96,10 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         None => Place::Page(reading.begin(&mut held.run)),
     };
     match place {
-        Place::Page(request) if reading.is_home(&request) => reading.pages(held, request).await,
+        Place::Page(request) if reading.is_home(&request) => Box::pin(reading.pages(held, request)).await,
         Place::Page(_) => {
             let first = reading.first_page(&held.run);
-            reading.pages(held, first).await
+            Box::pin(reading.pages(held, first)).await
         }
         Place::Finished => reading.finish(held),
     }
@@ -176,8 +177,12 @@ impl Reading<'_> {
             Fetched::Unanswered(why @ Unanswered::Forbidden(_)) => {
                 return Ok(Met::End(End::failed("ADDRESS_NOT_ALLOWED", why.to_string(), Some(request.url.clone()))));
             }
-            Fetched::Unanswered(why) => Verdict::Retry(why.to_string()),
+            Fetched::Unanswered(why) => {
+                held.run.calls.met(&endpoint(request), "unanswered");
+                Verdict::Retry(why.to_string())
+            }
             Fetched::Reply(reply) => {
+                held.run.calls.met(&endpoint(request), &reply.status.to_string());
                 held.heartbeat().await?;
                 self.note(held, &reply, request);
                 match self.provider.judge(&reply) {
@@ -242,6 +247,8 @@ impl Reading<'_> {
             held.run.calls.not_modified += 1;
         }
         let Some(limit) = limit_of(reply) else { return };
+        held.run.quota_before = held.run.quota_before.or(Some(limit.remaining));
+        held.run.quota_after = Some(limit.remaining);
         let near = limit.remaining <= held.plane.config.quota_floor;
         if near || held.run.calls.made % QUOTA_EVERY == 1 || request.number == 1 {
             let quota = Quota { remaining: limit.remaining, limit: limit.limit, resets_at: limit.resets_at, seen_at: Some(held.now()) };
@@ -365,6 +372,16 @@ fn astray(run: &Run, request: &PageRequest, next: Option<&PageRequest>) -> Optio
     repeats.then(|| End::failed("PAGE_REPEATS", "the provider's next page is one that was read before", at))
 }
 
+/// A request's method and path, without numbers and without what it asks: what
+/// is counted must not grow with what exists, nor show what is secret.
+pub(super) fn endpoint(request: &PageRequest) -> String {
+    let method = if request.body.is_some() { "POST" } else { "GET" };
+    let path = url::Url::parse(&request.url).map_or_else(|_| String::new(), |url| url.path().to_owned());
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = path.split('/').map(|part| if is_number(part) { "#" } else { part }).collect();
+    format!("{method} {}", parts.join("/"))
+}
+
 fn fingerprint(request: &PageRequest) -> String {
     crate::digest::short_name(&format!("{}\n{}", request.url, request.body.as_deref().unwrap_or_default()))
 }
@@ -372,6 +389,9 @@ fn fingerprint(request: &PageRequest) -> String {
 /// The moment from which the run after this one has to look: this one's start,
 /// by whichever clock was behind, and a little before.
 fn reached(run: &Run) -> Moment {
+    if let (true, Some(end)) = (is_planted(Bug::LateWatermark), run.last_progress_at) {
+        return end;
+    }
     let started = run.started_at.unwrap_or(run.created_at);
     run.provider_date.map_or(started, |date| date.min(started)).minus(OVERLAP)
 }

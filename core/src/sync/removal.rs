@@ -28,6 +28,16 @@ pub(super) async fn remove(held: &mut Held<'_>, source: &Source) -> Result<End, 
             }
         }
     }
+    loop {
+        let some = held.plane.store.some_held(&source.id, MOST_ITEMS).await?;
+        if some.is_empty() {
+            break;
+        }
+        held.commit_part(held.run.clone(), some.iter().map(|one| Store::held_delete(&source.id, &one.item)).collect()).await?;
+        if held.time_is_up() {
+            return Ok(End::TimeUp);
+        }
+    }
     held.plane.store.forget_streams(&source.id).await?;
     let listing = conditions::delete("listing", keys::source_listing(&source.workspace, &source.id));
     Ok(End::Done { counted: Counted { items: Some(0), held_deletions: Some(0) }, with: vec![listing] })

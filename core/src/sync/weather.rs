@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::held::Held;
-use super::pages::{Met, NOT_AVAILABLE, Reading};
+use super::pages::{Met, NOT_AVAILABLE, Reading, endpoint};
 use super::{End, LONGEST_NAP, Stop};
 use crate::providers::{PageRequest, Verdict, Wait};
 
@@ -58,6 +58,8 @@ impl Reading<'_> {
         };
         held.run.tries += 1;
         let tries = held.run.tries;
+        let facts = [("endpoint", endpoint(request)), ("outcome", why.clone()), ("try", tries.to_string())];
+        held.run.note(held.now(), if code == "PROVIDER_LIMITED" { "provider.limited" } else { "provider.retried" }, facts);
         if tries >= MOST_TRIES {
             return Ok(Met::End(End::failed(code, format!("gave up after {tries} tries: {why}"), at)));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::admission::{OnConflict, Surface};
+use crate::admission::{OnBlocked, OnConflict, Surface};
 use crate::clock::Moment;
 use crate::error::{Fault, Refusal};
 use crate::model::{Person, Run, RunId, RunOptions, SourceId, SourceKind, UserId, Work};
@@ -54,6 +54,7 @@ pub struct Ask {
     pub options: RunOptions,
     pub confirmed: bool,
     pub on_conflict: OnConflict,
+    pub on_blocked: OnBlocked,
     pub max_age: Option<Duration>,
     pub dry_run: bool,
     pub override_cooldown: Option<String>,
@@ -73,6 +74,7 @@ impl Ask {
             options: RunOptions::default(),
             confirmed: false,
             on_conflict: OnConflict::Reject,
+            on_blocked: OnBlocked::Reject,
             max_age: None,
             dry_run: false,
             override_cooldown: None,
@@ -88,6 +90,10 @@ impl Ask {
 pub enum Answer {
     Accepted(Box<Run>),
     Attached(Box<Run>),
+    /// It begins when the run that is under way has ended.
+    FollowUp(Box<Run>),
+    /// It begins by itself when what is in its way has ended.
+    Parked(Box<Run>),
     /// The same request was answered before.
     Repeated(Box<Run>),
     /// The source is fresher than was asked for.
@@ -103,5 +109,14 @@ pub enum Answer {
 pub enum Would {
     Accept,
     Attach(RunId),
+    FollowUp {
+        after: RunId,
+        /// The run that waits for that already.
+        run: Option<RunId>,
+    },
+    Park {
+        until: Moment,
+        run: Option<RunId>,
+    },
     Refuse(Refusal),
 }

@@ -40,7 +40,7 @@ impl WorkspaceView {
             role: role.map(crate::model::Role::as_str),
             cooldowns: named.into_iter().filter_map(|(name, value)| Some((name, span(value?)))).collect(),
             quota_floor: limits.quota_floor,
-            max_concurrent_runs: workspace.max_concurrent_runs,
+            max_concurrent_runs: workspace.limits.max_concurrent_runs,
         }
     }
 }

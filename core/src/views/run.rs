@@ -1,10 +1,14 @@
 //! A run, as callers see it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::shown;
-use crate::model::Run;
+use crate::clock::{Moment, show_duration};
+use crate::estimate;
+use crate::model::{Run, RunStatus};
 
 /// A run.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -13,11 +17,17 @@ pub struct RunView {
     pub workspace: String,
     pub source: Option<String>,
     pub kind: Option<&'static str>,
-    /// What it does: `sync` or `delete`.
+    /// What it does: sync, delete, approve_deletions or discard_deletions.
     pub work: &'static str,
     /// queued, running, paused, parked, completed, completed_with_warnings, failed, cancelling or cancelled
     pub status: &'static str,
+    /// Of a run that has not ended: why it is where it is.
     pub status_reason: Option<String>,
+    /// When that changes by itself, or is looked at, at the latest.
+    pub changes_by: Option<String>,
+    /// Of a queued run that is looked at alone: about how many of its workspace
+    /// come first.
+    pub position: Option<u64>,
     pub trigger: &'static str,
     pub triggered_by: String,
     pub reason: Option<String>,
@@ -31,7 +41,10 @@ pub struct RunView {
     pub progress: ProgressView,
     pub results: ResultsView,
     pub calls: CallsView,
+    /// When it will have ended, if the past of its source allows to say so.
     pub estimated_completion: Option<String>,
+    /// How far off that may be.
+    pub estimated_spread: Option<String>,
     pub error: Option<ErrorView>,
     pub warnings: Vec<ErrorView>,
     /// Of a workspace run: how its children are.
@@ -75,6 +88,8 @@ pub struct ResultsView {
 pub struct CallsView {
     pub made: u64,
     pub not_modified: u64,
+    /// How often each endpoint gave each outcome.
+    pub by: BTreeMap<String, u64>,
 }
 
 /// Why a run failed, or what to know about one that did not.
@@ -86,19 +101,54 @@ pub struct ErrorView {
     pub at: Option<String>,
 }
 
-impl From<&Run> for RunView {
-    fn from(run: &Run) -> Self {
+impl ProgressView {
+    pub fn of(run: &Run) -> Self {
         let progress = &run.progress;
+        let completed = matches!(run.status, RunStatus::Completed | RunStatus::CompletedWithWarnings);
+        Self {
+            percentage: progress.percentage(completed),
+            processed: progress.processed,
+            total: progress.total,
+            unit: match run.kind {
+                Some(crate::model::SourceKind::Documents) => "documents",
+                Some(crate::model::SourceKind::Index) => "files",
+                _ => "items",
+            },
+            stage: progress.stage.map(crate::model::Stage::as_str),
+            current: progress.current.clone(),
+            page: progress.page,
+        }
+    }
+}
+
+/// Why a run is where it is, in a sentence; its row says so where it knows more.
+fn reason(run: &Run, now: Moment) -> Option<String> {
+    let silent = || run.lease_until.is_some_and(|until| until < now);
+    let said = match run.status {
+        RunStatus::Queued if run.sends > 0 => "waits for a worker; its message was sent again".to_owned(),
+        RunStatus::Queued => "waits for a worker".to_owned(),
+        RunStatus::Running if silent() => "its worker was not heard of until its lease ended; it is about to be revived".to_owned(),
+        RunStatus::Running if run.lease_until.is_none() => "between two workers: the next goes on where the last one stopped".to_owned(),
+        RunStatus::Running => format!("under way; last progress at {}", run.last_progress_at.or(run.started_at).unwrap_or(run.created_at)),
+        _ => return run.status_reason.clone(),
+    };
+    Some(run.status_reason.clone().unwrap_or(said))
+}
+
+impl RunView {
+    pub fn of(run: &Run, now: Moment) -> Self {
         let results = &run.results;
-        let completed = matches!(run.status.as_str(), "completed" | "completed_with_warnings");
+        let completion = estimate::completion(run, now);
         Self {
             id: run.id.to_string(),
             workspace: run.workspace.to_string(),
             source: run.source.as_ref().map(ToString::to_string),
             kind: run.kind.map(crate::model::SourceKind::as_str),
-            work: if run.work == crate::model::Work::Delete { "delete" } else { "sync" },
+            work: run.work.as_str(),
             status: run.status.as_str(),
-            status_reason: run.status_reason.clone(),
+            status_reason: reason(run, now),
+            changes_by: shown(run.due_at()),
+            position: None,
             trigger: run.trigger.as_str(),
             triggered_by: run.triggered_by.to_string(),
             reason: run.reason.clone(),
@@ -109,19 +159,7 @@ impl From<&Run> for RunView {
             last_progress_at: shown(run.last_progress_at),
             resumes_at: shown(run.resumes_at),
             lease_until: shown(run.lease_until),
-            progress: ProgressView {
-                percentage: progress.percentage(completed),
-                processed: progress.processed,
-                total: progress.total,
-                unit: match run.kind {
-                    Some(crate::model::SourceKind::Documents) => "documents",
-                    Some(crate::model::SourceKind::Index) => "files",
-                    _ => "items",
-                },
-                stage: progress.stage.map(crate::model::Stage::as_str),
-                current: progress.current.clone(),
-                page: progress.page,
-            },
+            progress: ProgressView::of(run),
             results: ResultsView {
                 created: results.created,
                 updated: results.updated,
@@ -130,8 +168,9 @@ impl From<&Run> for RunView {
                 held_deletions: results.held_deletions,
                 failed: results.failed,
             },
-            calls: CallsView { made: run.calls.made, not_modified: run.calls.not_modified },
-            estimated_completion: None,
+            calls: CallsView { made: run.calls.made, not_modified: run.calls.not_modified, by: run.calls.by.clone() },
+            estimated_completion: completion.map(|completion| completion.at.rfc3339()),
+            estimated_spread: completion.map(|completion| show_duration(completion.spread)),
             error: run.error.clone().map(|error| ErrorView { code: error.code, message: error.message, at: error.at }),
             warnings: run
                 .warnings

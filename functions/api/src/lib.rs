@@ -71,6 +71,7 @@ fn described() -> OpenApiRouter<Api> {
         .merge(surfaces::people::routes())
         .merge(surfaces::sources::routes())
         .merge(surfaces::runs::routes())
+        .merge(surfaces::deciding::routes())
         .merge(surfaces::runs::live_routes())
         .merge(surfaces::projects::routes())
         .merge(surfaces::system::routes())

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pullcord_core::clock::{Moment, show_duration};
 use pullcord_core::error::Complaint;
-use pullcord_core::views::RunView;
+use pullcord_core::views::ProgressView;
 use pullcord_core::{Error, Fault, Refusal};
 use serde_json::{Map, Value, json};
 
@@ -169,7 +169,7 @@ impl Problem {
     fn refusal(refusal: &Refusal, now: Moment) -> Self {
         match refusal {
             Refusal::InProgress { run, holder } => {
-                let progress = holder.as_ref().map(|holder| json!(RunView::from(&**holder).progress));
+                let progress = holder.as_ref().map(|holder| json!(ProgressView::of(holder)));
                 Self::new(&IN_PROGRESS, "Sync already in progress")
                     .with("error", "Sync already in progress")
                     .with("run_id", run.to_string())

@@ -7,4 +7,5 @@ pub(crate) mod sources;
 pub(crate) mod system;
 
 mod asking;
+pub(crate) mod deciding;
 mod ids;

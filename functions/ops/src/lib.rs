@@ -4,10 +4,14 @@
 //! IAM decided who may invoke it, so whoever does acts as an operator. The
 //! doors, the rules and the audit are those of everyone else.
 
-use pullcord_core::admission::{OnConflict, Surface};
+use std::time::Duration;
+
+use pullcord_core::admission::{OnBlocked, OnConflict, Surface};
+use pullcord_core::clock::{Moment, parse_duration, show_duration};
+use pullcord_core::digest::sha256_hex;
 use pullcord_core::model::{Person, Role, RunId, RunOptions, SourceId, UserId, WorkspaceId, is_id};
 use pullcord_core::queue::Job;
-use pullcord_core::trigger::{Answer, Ask, Asker, Would, trigger};
+use pullcord_core::trigger::{Answer, Ask, Asker, IdempotencyKey, Would, explain, trigger};
 use pullcord_core::views::{RunView, SourceView};
 use pullcord_core::{Error, Fault, Plane, Refusal, cancel, manage, schedule, status, telemetry};
 use serde::Deserialize;
@@ -15,6 +19,8 @@ use serde_json::{Value, json};
 
 /// Who is on record for what is done here, unless the caller says more.
 const OPERATOR: &str = "ops";
+/// An invocation is not held longer for a run to end.
+const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
 /// What can be asked.
 #[derive(Debug, Deserialize)]
@@ -36,6 +42,20 @@ pub enum Command {
         include_closed: bool,
         #[serde(default, rename = "overrideCooldown")]
         override_cooldown: Option<Overridden>,
+        #[serde(default, rename = "onConflict")]
+        on_conflict: Conflict,
+        #[serde(default, rename = "onBlocked")]
+        on_blocked: Blocked,
+        #[serde(default, rename = "maxAge")]
+        max_age: Option<String>,
+        #[serde(default)]
+        wait: Option<String>,
+        /// Makes a repeated invocation the same one.
+        #[serde(default, rename = "idempotencyKey")]
+        idempotency_key: Option<String>,
+    },
+    Explain {
+        source: String,
     },
     Status {
         #[serde(default)]
@@ -60,7 +80,25 @@ pub enum Command {
 }
 
 /// The names of [`Command`]s.
-pub const COMMANDS: &[&str] = &["trigger", "status", "cancel", "reset-backfill", "grant", "redrive", "stalled", "warm"];
+pub const COMMANDS: &[&str] = &["trigger", "explain", "status", "cancel", "reset-backfill", "grant", "redrive", "stalled", "warm"];
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Conflict {
+    #[default]
+    Reject,
+    Attach,
+    FollowUp,
+    Restart,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Blocked {
+    #[default]
+    Reject,
+    Park,
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,37 +129,42 @@ pub async fn handle(plane: &Plane, event: Value) -> Result<Value, Fault> {
     }
 }
 
-async fn perform(plane: &Plane, command: Command) -> Result<Value, Error> {
+async fn perform(plane: &Plane, mut command: Command) -> Result<Value, Error> {
     let asker = Asker::Known(Person::deployment(OPERATOR));
     match command {
-        Command::Trigger { source, reason, full, force, confirmed, dry_run, include_closed, override_cooldown } => {
-            let ask = Ask {
-                options: RunOptions { full, include_closed, ..RunOptions::default() },
-                on_conflict: if force { OnConflict::Restart } else { OnConflict::Reject },
-                override_cooldown: override_cooldown.map(|overridden| overridden.reason),
-                confirmed,
-                dry_run,
-                reason,
-                ..Ask::sync(source_id(&source)?, asker, Surface::Ops)
+        Command::Trigger { ref mut wait, .. } => {
+            let wait = span("wait", wait.take().as_deref())?;
+            if wait.is_some_and(|wait| wait > LONGEST_WAIT) {
+                return Err(Error::invalid("wait", "may be at most PT25S"));
+            }
+            let answer = trigger(plane, wish(command, asker)?).await?;
+            answered(plane, answer, wait).await
+        }
+        Command::Explain { source } => {
+            let explained = explain(plane, Ask::sync(source_id(&source)?, asker, Surface::Ops)).await?;
+            let checks =
+                explained.checks.iter().map(|one| json!({"check": one.check, "ok": one.ok, "because": one.because, "facts": one.facts}));
+            let cost = &explained.cost;
+            let reason = match &explained.verdict {
+                Err(error) => Some(code_of(error)),
+                Ok(Answer::Would(Would::Refuse(refusal))) => Some(refusal.rule()),
+                Ok(_) => None,
             };
-            Ok(match trigger(plane, ask).await? {
-                Answer::Accepted(run) | Answer::Repeated(run) => json!({"outcome": "accepted", "run": RunView::from(&*run)}),
-                Answer::Attached(run) => json!({"outcome": "attached", "run": RunView::from(&*run)}),
-                Answer::Fresh { last_synced_at } => json!({"outcome": "fresh", "last_synced_at": last_synced_at.rfc3339()}),
-                Answer::Would(Would::Accept | Would::Attach(_)) => json!({"outcome": "would_accept"}),
-                Answer::Would(Would::Refuse(refusal)) => json!({"outcome": "would_refuse", "error": described(&refusal.into())}),
-            })
+            Ok(json!({"would": explained.would(), "outcome": explained.outcome(), "reason": reason, "can_park": explained.can_park,
+                "until": explained.until().map(Moment::rfc3339), "checks": checks.collect::<Vec<_>>(),
+                "estimate": {"requests": cost.requests, "pages": cost.pages, "runs_seen": cost.runs_seen,
+                    "duration": cost.took.map(|took| show_duration(Duration::from_millis(took.usually)))}}))
         }
         Command::Status { run: Some(run), source: None } => {
-            Ok(json!({"run": RunView::from(&status::run(plane, &asker, run_id(&run)?).await?)}))
+            Ok(json!({"run": RunView::of(&status::run(plane, &asker, run_id(&run)?).await?, plane.clock.now())}))
         }
         Command::Status { run: None, source: Some(source) } => {
             let looked = status::source(plane, &asker, &source_id(&source)?).await?;
             let now = plane.clock.now();
-            Ok(json!({"source": SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), now)}))
+            Ok(json!({"source": SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), looked.stalled, now)}))
         }
         Command::Status { .. } => Err(Error::invalid("op", "status needs either a run or a source")),
-        Command::Cancel { run } => Ok(json!({"run": RunView::from(&cancel::cancel(plane, &asker, run_id(&run)?).await?)})),
+        Command::Cancel { run } => Ok(json!({"run": RunView::of(&cancel::cancel(plane, &asker, run_id(&run)?).await?, plane.clock.now())})),
         Command::ResetBackfill { source } => {
             let previous = manage::reset_backfill(plane, &asker, &source_id(&source)?).await?;
             Ok(json!({"reset": previous.is_some(), "previousCursor": previous}))
@@ -130,12 +173,82 @@ async fn perform(plane: &Plane, command: Command) -> Result<Value, Error> {
         Command::Redrive => Ok(json!({"redriven": redrive(plane).await?})),
         Command::Stalled => {
             let runs = schedule::stalled(plane).await?;
-            Ok(json!({"runs": runs.iter().map(RunView::from).collect::<Vec<_>>()}))
+            Ok(json!({"runs": runs.iter().map(|run| RunView::of(run, plane.clock.now())).collect::<Vec<_>>()}))
         }
         Command::Warm => Ok(json!({"warm": true})),
     }
 }
 
+/// The wish that a trigger command is.
+fn wish(command: Command, asker: Asker) -> Result<Ask, Error> {
+    let essence = format!("{command:?}");
+    let Command::Trigger {
+        source,
+        reason,
+        full,
+        force,
+        confirmed,
+        dry_run,
+        include_closed,
+        override_cooldown,
+        on_conflict,
+        on_blocked,
+        max_age,
+        wait: _,
+        idempotency_key,
+    } = command
+    else {
+        return Err(Error::invalid("op", "is no trigger"));
+    };
+    let key = |key: String| IdempotencyKey { scope: format!("{OPERATOR}\n{source}\n{key}"), body_hash: sha256_hex(essence.as_bytes()) };
+    Ok(Ask {
+        options: RunOptions { full, include_closed, ..RunOptions::default() },
+        on_conflict: match on_conflict {
+            _ if force => OnConflict::Restart,
+            Conflict::Reject => OnConflict::Reject,
+            Conflict::Attach => OnConflict::Attach,
+            Conflict::FollowUp => OnConflict::FollowUp,
+            Conflict::Restart => OnConflict::Restart,
+        },
+        on_blocked: if on_blocked == Blocked::Park { OnBlocked::Park } else { OnBlocked::Reject },
+        max_age: span("maxAge", max_age.as_deref())?,
+        idempotency: idempotency_key.map(key),
+        override_cooldown: override_cooldown.map(|overridden| overridden.reason),
+        confirmed,
+        dry_run,
+        reason,
+        ..Ask::sync(source_id(&source)?, asker, Surface::Ops)
+    })
+}
+
+fn span(at: &str, text: Option<&str>) -> Result<Option<Duration>, Error> {
+    let span = |text| parse_duration(text).ok_or_else(|| Error::invalid(at, "must be an ISO 8601 duration such as PT5M"));
+    text.map(span).transpose()
+}
+
+async fn answered(plane: &Plane, answer: Answer, wait: Option<Duration>) -> Result<Value, Error> {
+    let (outcome, run) = match answer {
+        Answer::Accepted(run) | Answer::Repeated(run) => ("accepted", run),
+        Answer::Attached(run) => ("attached", run),
+        Answer::FollowUp(run) => ("follow_up", run),
+        Answer::Parked(run) => ("parked", run),
+        Answer::Fresh { last_synced_at } => return Ok(json!({"outcome": "fresh", "last_synced_at": last_synced_at.rfc3339()})),
+        Answer::Would(Would::Refuse(refusal)) => return Ok(json!({"outcome": "would_refuse", "error": described(&refusal.into())})),
+        Answer::Would(Would::Park { until, .. }) => {
+            return Ok(json!({"outcome": "would_accept", "would": "park", "resumes_at": until.rfc3339()}));
+        }
+        Answer::Would(Would::FollowUp { .. }) => return Ok(json!({"outcome": "would_accept", "would": "follow_up"})),
+        Answer::Would(Would::Attach(_)) => return Ok(json!({"outcome": "would_accept", "would": "attach"})),
+        Answer::Would(Would::Accept) => return Ok(json!({"outcome": "would_accept", "would": "accept"})),
+    };
+    let run = match wait {
+        Some(wait) => status::ended(plane, *run, plane.clock.now().plus(wait)).await?,
+        None => *run,
+    };
+    Ok(json!({"outcome": outcome, "run": RunView::of(&run, plane.clock.now())}))
+}
+
+/// Gives a role; with workspace
 /// Gives a role; with workspace `*` it makes an operator, the first one
 /// included.
 async fn grant(plane: &Plane, workspace: &str, user: &str, role: &str) -> Result<Value, Error> {
@@ -196,18 +309,7 @@ fn run_id(text: &str) -> Result<RunId, Error> {
 
 /// What went wrong, for a person at a console.
 fn described(error: &Error) -> Value {
-    let code = match error {
-        Error::Invalid(_) => "VALIDATION_FAILED",
-        Error::Unauthenticated(_) => "UNAUTHENTICATED",
-        Error::Forbidden(_) => "FORBIDDEN",
-        Error::NotFound(_) => "NOT_FOUND",
-        Error::Conflict(_) => "CONFLICT",
-        Error::NoSource(_) => "NO_SOURCE",
-        Error::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
-        Error::Refused(refusal) => refusal.rule(),
-        Error::Fault(_) => "UNAVAILABLE",
-    };
-    let mut described = json!({"code": code, "message": error.to_string()});
+    let mut described = json!({"code": code_of(error), "message": error.to_string()});
     match error {
         Error::Invalid(complaints) => described["errors"] = json!(complaints),
         Error::Refused(refusal) => match &**refusal {
@@ -222,4 +324,19 @@ fn described(error: &Error) -> Value {
         _ => {}
     }
     described
+}
+
+/// The code of an error, as every surface names it.
+fn code_of(error: &Error) -> &'static str {
+    match error {
+        Error::Invalid(_) => "VALIDATION_FAILED",
+        Error::Unauthenticated(_) => "UNAUTHENTICATED",
+        Error::Forbidden(_) => "FORBIDDEN",
+        Error::NotFound(_) => "NOT_FOUND",
+        Error::Conflict(_) => "CONFLICT",
+        Error::NoSource(_) => "NO_SOURCE",
+        Error::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
+        Error::Refused(refusal) => refusal.rule(),
+        Error::Fault(_) => "UNAVAILABLE",
+    }
 }

@@ -29,11 +29,11 @@ async fn a_trigger_answers_with_the_run(world: &World) {
     let run = given.admin.press(&given.trigger()).await.is(202);
 
     let expected = json!({"outcome": "accepted", "workspace": given.tenant.slug, "source": given.source, "kind": "repository",
-        "status": "queued", "status_reason": null, "trigger": "manual", "triggered_by": given.tenant.name("admin"), "epoch": 0,
+        "status": "queued", "status_reason": "waits for a worker", "trigger": "manual", "triggered_by": given.tenant.name("admin"), "epoch": 0,
         "started_at": null, "finished_at": null, "last_progress_at": null, "resumes_at": null, "lease_until": null,
         "progress": {"percentage": null, "processed": 0, "total": null, "unit": "items", "stage": null, "current": null, "page": 0},
         "results": {"created": 0, "updated": 0, "skipped": 0, "deleted": 0, "held_deletions": 0, "failed": 0},
-        "calls": {"made": 0, "not_modified": 0}, "error": null, "warnings": []});
+        "calls": {"made": 0, "not_modified": 0, "by": {}}, "error": null, "warnings": []});
     for (field, value) in expected.as_object().unwrap() {
         assert_eq!(run.get(field), Some(value), "{field}");
     }

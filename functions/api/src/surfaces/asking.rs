@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, Uri};
 use pullcord_core::Error;
-use pullcord_core::admission::OnConflict;
+use pullcord_core::admission::{OnBlocked, OnConflict, refused_until};
 use pullcord_core::clock::Moment;
-use pullcord_core::trigger::{Asker, IdempotencyKey, Would};
+use pullcord_core::model::{RunId, RunStatus};
+use pullcord_core::trigger::{Answer, Asker, IdempotencyKey, Would};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -24,7 +25,36 @@ pub(super) enum Conflict {
     #[default]
     Reject,
     Attach,
+    FollowUp,
     Restart,
+}
+
+impl From<Conflict> for OnConflict {
+    fn from(conflict: Conflict) -> Self {
+        match conflict {
+            Conflict::Reject => Self::Reject,
+            Conflict::Attach => Self::Attach,
+            Conflict::FollowUp => Self::FollowUp,
+            Conflict::Restart => Self::Restart,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Blocked {
+    #[default]
+    Reject,
+    Park,
+}
+
+impl From<Blocked> for OnBlocked {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::Reject => Self::Reject,
+            Blocked::Park => Self::Park,
+        }
+    }
 }
 
 /// The same options where a body is inconvenient.
@@ -35,6 +65,9 @@ pub(super) struct TriggerQuery {
     #[serde(rename = "onConflict")]
     #[param(inline)]
     pub(super) on_conflict: Option<Conflict>,
+    #[serde(rename = "onBlocked")]
+    #[param(inline)]
+    pub(super) on_blocked: Option<Blocked>,
     pub(super) wait: Option<String>,
     #[serde(rename = "maxAge")]
     pub(super) max_age: Option<String>,
@@ -45,6 +78,7 @@ pub(super) struct TriggerQuery {
 /// What the caller wishes, from wherever it was said.
 pub(super) struct Wished {
     pub(super) on_conflict: OnConflict,
+    pub(super) on_blocked: OnBlocked,
     pub(super) wait: Option<Duration>,
     pub(super) max_age: Option<Duration>,
     pub(super) dry_run: bool,
@@ -54,11 +88,8 @@ impl Wished {
     /// What the query says goes before what the body says.
     pub(super) fn of(query: TriggerQuery, body: TriggerQuery, gathered: &mut Gathered) -> Self {
         Self {
-            on_conflict: match query.on_conflict.or(body.on_conflict).unwrap_or_default() {
-                Conflict::Reject => OnConflict::Reject,
-                Conflict::Attach => OnConflict::Attach,
-                Conflict::Restart => OnConflict::Restart,
-            },
+            on_conflict: query.on_conflict.or(body.on_conflict).unwrap_or_default().into(),
+            on_blocked: query.on_blocked.or(body.on_blocked).unwrap_or_default().into(),
             wait: gathered.take(held_for(query.wait.or(body.wait).as_deref())),
             max_age: gathered.take(ids::duration("maxAge", query.max_age.or(body.max_age).as_deref())),
             dry_run: query.dry_run.or(body.dry_run).unwrap_or_default(),
@@ -89,17 +120,35 @@ pub(super) fn idempotency(asker: &Asker, headers: &HeaderMap, uri: &Uri, essence
     Ok(Some(IdempotencyKey { scope, body_hash }))
 }
 
+/// What became of a wish.
+pub(super) fn outcome_of(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Attached(_) => "attached",
+        Answer::FollowUp(_) => "follow_up",
+        Answer::Parked(_) => "parked",
+        Answer::Repeated(run) if run.follows.is_some() => "follow_up",
+        Answer::Repeated(run) if run.status == RunStatus::Parked => "parked",
+        Answer::Accepted(_) | Answer::Repeated(_) => "accepted",
+        Answer::Fresh { .. } => "fresh",
+        Answer::Would(Would::Refuse(_)) => "would_refuse",
+        Answer::Would(_) => "would_accept",
+    }
+}
+
 /// What a dry run says.
 pub(super) fn would_be(would: Would, now: Moment) -> Value {
+    let id = |run: Option<RunId>| run.map(|run| run.to_string());
     match would {
-        Would::Accept => json!({"outcome": "would_accept"}),
-        Would::Attach(run) => json!({"outcome": "would_accept", "run_id": run.to_string()}),
+        Would::Accept => json!({"outcome": "would_accept", "would": "accept"}),
+        Would::Attach(run) => json!({"outcome": "would_accept", "would": "attach", "run_id": run.to_string()}),
+        Would::FollowUp { after, run } => {
+            json!({"outcome": "would_accept", "would": "follow_up", "run_id": id(run), "after": after.to_string()})
+        }
+        Would::Park { until, run } => {
+            json!({"outcome": "would_accept", "would": "park", "run_id": id(run), "resumes_at": until.rfc3339()})
+        }
         Would::Refuse(refusal) => {
-            let until = match &refusal {
-                pullcord_core::Refusal::Cooling { until, .. } => Some(*until),
-                pullcord_core::Refusal::QuotaLow { resets_at, .. } => *resets_at,
-                _ => None,
-            };
+            let until = refused_until(&refusal);
             let reason = Problem::from_error(&refusal.into(), now).code().to_owned();
             json!({"outcome": "would_refuse", "reason": reason, "next_allowed_at": until.map(Moment::rfc3339)})
         }

@@ -7,7 +7,7 @@ use pullcord_core::admission::Surface;
 use pullcord_core::digest::url_text;
 use pullcord_core::model::{Gate, Project, ProjectId, RunStatus, SourceId, SourceKind};
 use pullcord_core::store::ItemFilter;
-use pullcord_core::trigger::{Answer, Ask, Asker, Would, trigger};
+use pullcord_core::trigger::{Answer, Ask, Asker, trigger};
 use pullcord_core::{Error, Refusal, status};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::asking::{Conflict, TriggerQuery, Wished, idempotency, would_be};
+use super::asking::{Blocked, Conflict, TriggerQuery, Wished, idempotency, outcome_of, would_be};
 use super::ids;
 use super::runs::ListQuery;
 use super::sources::place;
@@ -39,6 +39,10 @@ struct ProjectAsked {
     #[serde(rename = "onConflict")]
     #[schema(inline)]
     on_conflict: Option<Conflict>,
+    /// What to do while something is in the way.
+    #[serde(rename = "onBlocked")]
+    #[schema(inline)]
+    on_blocked: Option<Blocked>,
     /// Hold the answer until the sync ends, at most PT25S.
     wait: Option<String>,
     /// Start nothing if the project is fresher than this.
@@ -76,14 +80,15 @@ async fn sync_project(
 ) -> Result<(StatusCode, Json<Started>), Problem> {
     let now = api.plane.clock.now();
     let mut gathered = Gathered::default();
-    let ProjectAsked { on_conflict, wait, max_age, dry_run } = value;
-    let wished = Wished::of(query, TriggerQuery { on_conflict, wait, max_age, dry_run }, &mut gathered);
+    let ProjectAsked { on_conflict, on_blocked, wait, max_age, dry_run } = value;
+    let wished = Wished::of(query, TriggerQuery { on_conflict, on_blocked, wait, max_age, dry_run }, &mut gathered);
     let idempotency = gathered.take(idempotency(&asker, &headers, &uri, &essence));
     gathered.all_well().told(now)?;
     let id = ids::project(&slug).told(now)?;
     let ask = Ask {
         kind: Some(SourceKind::Documents),
         on_conflict: wished.on_conflict,
+        on_blocked: wished.on_blocked,
         max_age: wished.max_age,
         dry_run: wished.dry_run,
         idempotency,
@@ -95,19 +100,17 @@ async fn sync_project(
         Err(error) => return Err(refused(&api, &asker, &id, error).await),
     };
     let said = |code, sync_status, message, outcome| (code, Started { slug, sync_status, message, outcome, reason: None });
-    let said_more = wished.wait.map(|_| "accepted");
-    let (run, outcome) = match answer {
-        Answer::Accepted(run) | Answer::Repeated(run) => (run, said_more),
-        Answer::Attached(run) => (run, Some("attached")),
+    // A plain yes is said as it always was; only more than that is named.
+    let outcome = Some(outcome_of(&answer)).filter(|outcome| wished.wait.is_some() || *outcome != "accepted");
+    let run = match answer {
+        Answer::Accepted(run) | Answer::Repeated(run) | Answer::Attached(run) | Answer::FollowUp(run) | Answer::Parked(run) => run,
         Answer::Fresh { .. } => {
             let (code, started) = said(StatusCode::OK, "synced", "Fresh enough", Some("fresh"));
             return Ok((code, Json(started)));
         }
         Answer::Would(would) => {
-            let accepts = !matches!(would, Would::Refuse(_));
             let reason = would_be(would, now)["reason"].take();
-            let outcome = if accepts { "would_accept" } else { "would_refuse" };
-            let (code, started) = said(StatusCode::OK, "unchanged", "Nothing was done", Some(outcome));
+            let (code, started) = said(StatusCode::OK, "unchanged", "Nothing was done", outcome);
             return Ok((code, Json(Started { reason: Some(reason).filter(|reason| !reason.is_null()), ..started })));
         }
     };
@@ -121,6 +124,8 @@ async fn sync_project(
         RunStatus::Completed | RunStatus::CompletedWithWarnings if ended => ("synced", "Sync finished"),
         RunStatus::Failed if ended => ("error", "Sync failed"),
         RunStatus::Cancelled if ended => ("cancelled", "Sync cancelled"),
+        RunStatus::Parked => ("parked", "Sync parked"),
+        _ if run.follows.is_some() => ("syncing", "Sync follows the one that is running"),
         _ => ("syncing", "Sync started"),
     };
     let (code, started) = said(code, sync_status, message, outcome);

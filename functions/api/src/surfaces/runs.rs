@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::asking::{Conflict, LONGEST_WAIT, TriggerQuery, Wished, held_for, idempotency, would_be};
+use super::asking::{Blocked, Conflict, LONGEST_WAIT, TriggerQuery, Wished, held_for, idempotency, outcome_of, would_be};
 use super::ids;
 use super::sources::place;
 use crate::Api;
@@ -73,6 +73,10 @@ struct SyncAsked {
     #[serde(rename = "onConflict")]
     #[schema(inline)]
     on_conflict: Option<Conflict>,
+    /// What to do while a cooldown or a limit is in the way.
+    #[serde(rename = "onBlocked")]
+    #[schema(inline)]
+    on_blocked: Option<Blocked>,
     /// Hold the answer until the run ends, at most PT25S.
     wait: Option<String>,
     /// Start nothing if the source is fresher than this.
@@ -101,8 +105,8 @@ async fn sync_source(
 ) -> Result<Response, Problem> {
     let now = api.plane.clock.now();
     let mut gathered = Gathered::default();
-    let SyncAsked { on_conflict, wait, max_age, dry_run, .. } = value;
-    let wished = Wished::of(query, TriggerQuery { on_conflict, wait, max_age, dry_run }, &mut gathered);
+    let SyncAsked { on_conflict, on_blocked, wait, max_age, dry_run, .. } = value;
+    let wished = Wished::of(query, TriggerQuery { on_conflict, on_blocked, wait, max_age, dry_run }, &mut gathered);
     let streams = gathered.take(streams(&value.streams));
     let override_cooldown = gathered.take(reason_of(value.override_cooldown));
     let idempotency = gathered.take(idempotency(&asker, &headers, &uri, &essence));
@@ -111,6 +115,7 @@ async fn sync_source(
         options: RunOptions { full: value.full, streams, include_closed: value.include_closed },
         confirmed: value.confirmed,
         on_conflict: if value.force { OnConflict::Restart } else { wished.on_conflict },
+        on_blocked: wished.on_blocked,
         max_age: wished.max_age,
         dry_run: wished.dry_run,
         override_cooldown,
@@ -136,15 +141,16 @@ fn streams(names: &[String]) -> Result<Vec<ItemStream>, Error> {
 }
 
 /// The answer to a trigger: the run itself, with what became of the wish.
-async fn answered(api: &Api, answer: Answer, wait: Option<Duration>, now: Moment) -> Result<Response, Problem> {
-    let (run, outcome, is_there) = match answer {
-        Answer::Accepted(run) => (*run, "accepted", false),
+pub(super) async fn answered(api: &Api, answer: Answer, wait: Option<Duration>, now: Moment) -> Result<Response, Problem> {
+    let outcome = outcome_of(&answer);
+    let (run, is_there) = match answer {
+        Answer::Accepted(run) | Answer::FollowUp(run) | Answer::Parked(run) => (*run, false),
         // Told anew: what has ended by now is not accepted once more.
         Answer::Repeated(run) => {
             let ended = run.status.is_terminal();
-            (*run, "accepted", ended)
+            (*run, ended)
         }
-        Answer::Attached(run) => (*run, "attached", true),
+        Answer::Attached(run) => (*run, true),
         Answer::Fresh { last_synced_at } => {
             let body = json!({"outcome": "fresh", "status": "fresh", "last_synced_at": last_synced_at.rfc3339()});
             return Ok((StatusCode::OK, Json(body)).into_response());
@@ -156,11 +162,11 @@ async fn answered(api: &Api, answer: Answer, wait: Option<Duration>, now: Moment
         None => run,
     };
     let code = if is_there || (wait.is_some() && run.status.is_terminal()) { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((code, Json(with_outcome(&run, outcome))).into_response())
+    Ok((code, Json(with_outcome(&run, outcome, now))).into_response())
 }
 
-fn with_outcome(run: &Run, outcome: &str) -> Value {
-    let mut body = serde_json::to_value(RunView::from(run)).unwrap_or_default();
+fn with_outcome(run: &Run, outcome: &str, now: Moment) -> Value {
+    let mut body = serde_json::to_value(RunView::of(run, now)).unwrap_or_default();
     body["outcome"] = json!(outcome);
     body
 }
@@ -194,7 +200,7 @@ async fn source_runs(
         query.cursor.as_deref().map(|cursor| ids::run(cursor).map_err(|_| Error::invalid("cursor", "is not one that a list gave")));
     let found = status::runs_of_source(&api.plane, &asker, &id, before.transpose().told(now)?, limit).await.told(now)?;
     let next_cursor = found.last().filter(|_| found.len() == limit).map(|run| run.id.to_string());
-    Ok(Json(Runs { runs: found.iter().map(RunView::from).collect(), next_cursor }))
+    Ok(Json(Runs { runs: found.iter().map(|run| RunView::of(run, now)).collect(), next_cursor }))
 }
 
 /// Runs of everything in a workspace, newest first.
@@ -211,7 +217,7 @@ async fn workspace_runs(
     let before = query.cursor.as_deref().map(place).transpose().told(now)?;
     let found = status::runs_in_workspace(&api.plane, &asker, &slug, before, limit).await.told(now)?;
     let next_cursor = found.last().filter(|_| found.len() == limit).map(|(at, _)| url_text(at.as_bytes()));
-    Ok(Json(Runs { runs: found.iter().map(|(_, run)| RunView::from(run)).collect(), next_cursor }))
+    Ok(Json(Runs { runs: found.iter().map(|(_, run)| RunView::of(run, now)).collect(), next_cursor }))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -244,7 +250,8 @@ async fn run(
         };
         run = newer.map_err(Error::from).told(now)?;
     }
-    Ok(Json(RunView::from(&run)))
+    let position = status::position(&api.plane, &run).await.map_err(Error::from).told(now)?;
+    Ok(Json(RunView { position, ..RunView::of(&run, api.plane.clock.now()) }))
 }
 
 /// The run's changes as they happen, until it ends. Goes on after the version in
@@ -266,7 +273,7 @@ async fn run_events(
         let run = status::newer(&api.plane, run, seen, until).await.ok()?;
         let event = if run.version > seen {
             let event = Event::default().event("run").id(run.version.to_string());
-            event.json_data(RunView::from(&run)).unwrap_or_else(|_| Event::default().comment("unreadable"))
+            event.json_data(RunView::of(&run, api.plane.clock.now())).unwrap_or_else(|_| Event::default().comment("unreadable"))
         } else {
             Event::default().comment("no news")
         };
@@ -317,7 +324,7 @@ async fn cancel_run(State(api): State<Api>, Caller(asker): Caller, Path(id): Pat
     let run = cancel::cancel(&api.plane, &asker, id).await.told(now)?;
     let before = run.status.is_terminal() && run.finished_at.is_some_and(|at| at < now);
     let code = if before { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((code, Json(RunView::from(&run))).into_response())
+    Ok((code, Json(RunView::of(&run, now))).into_response())
 }
 
 /// Asks for the same sync again.

@@ -45,7 +45,7 @@ async fn sources(State(api): State<Api>, Caller(asker): Caller, Path(slug): Path
     let now = api.plane.clock.now();
     let slug = ids::workspace(&slug).told(now)?;
     let found = status::sources(&api.plane, &asker, &slug).await.told(now)?;
-    let sources = found.iter().map(|(source, gate)| SourceView::of(source, gate, None, now)).collect();
+    let sources = found.iter().map(|(source, gate, stalled)| SourceView::of(source, gate, None, *stalled, now)).collect();
     Ok(Json(Sources { sources, next_cursor: None }))
 }
 
@@ -148,7 +148,7 @@ async fn create_source(
     };
     let made = manage::create_source(&api.plane, &asker, &slug, new).await.told(now)?;
     let looked = status::source(&api.plane, &asker, &made.id).await.told(now)?;
-    Ok((StatusCode::CREATED, Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), now))))
+    Ok((StatusCode::CREATED, Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), looked.stalled, now))))
 }
 
 /// One source, and how it is.
@@ -157,7 +157,7 @@ async fn source(State(api): State<Api>, Caller(asker): Caller, Path(id): Path<St
     let now = api.plane.clock.now();
     let id = ids::source(&id).told(now)?;
     let looked = status::source(&api.plane, &asker, &id).await.told(now)?;
-    Ok(Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), now)))
+    Ok(Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), looked.stalled, now)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -205,7 +205,7 @@ async fn change_source(
     };
     manage::change_source(&api.plane, &asker, &id, change).await.told(now)?;
     let looked = status::source(&api.plane, &asker, &id).await.told(now)?;
-    Ok(Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), now)))
+    Ok(Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), looked.stalled, now)))
 }
 
 /// Deletes a source. It is hidden at once; the answer is the run that removes
@@ -220,7 +220,9 @@ async fn delete_source(
     let now = api.plane.clock.now();
     let id = ids::source(&id).told(now)?;
     match manage::delete_source(&api.plane, &asker, &id, Some(request)).await.told(now)? {
-        Answer::Accepted(run) | Answer::Attached(run) | Answer::Repeated(run) => Ok((StatusCode::ACCEPTED, Json(RunView::from(&*run)))),
+        Answer::Accepted(run) | Answer::Attached(run) | Answer::Repeated(run) | Answer::FollowUp(run) | Answer::Parked(run) => {
+            Ok((StatusCode::ACCEPTED, Json(RunView::of(&run, now))))
+        }
         Answer::Fresh { .. } | Answer::Would(_) => Err(Problem::from_error(&Error::NotFound("source"), now)),
     }
 }

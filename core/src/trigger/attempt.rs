@@ -1,0 +1,367 @@
+//! One trigger on its way through the gate.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::record::{audit_of, refuse};
+use super::{Answer, Ask, IdempotencyKey, Would, cooldown, quota_key, quota_low, repeat};
+use crate::admission::{Admission, Asked, OnBlocked, OnConflict, Surface, admit, lowered, park, refused_until};
+use crate::clock::Moment;
+use crate::error::{Error, Fault, Refusal};
+use crate::estimate;
+use crate::model::{Gate, Run, RunId, RunStatus, Source, SourceId, SourceKind, Trigger, Work};
+use crate::moves;
+use crate::plane::Plane;
+use crate::queue::Job;
+use crate::store::conditions::Write;
+use crate::store::items::{Audit, Idempotency, Quota};
+use crate::store::{Admittance, Admitted, Joined, SourceRows, Store};
+
+/// How soon the tick looks after a message that may not have been sent.
+const FIRST_SEND: Duration = Duration::from_secs(90);
+/// Races lost in a row before the caller is asked to come back.
+pub(super) const MOST_RACES: u32 = 10;
+
+pub(super) struct Attempt<'a> {
+    pub(super) plane: &'a Plane,
+    pub(super) ask: &'a Ask,
+    pub(super) now: Moment,
+}
+
+/// What is to be written, once the rows have been looked at.
+struct Entry {
+    run: Run,
+    gate: Gate,
+    displaced: Vec<(Run, u64)>,
+    checks_quota: bool,
+    how: How,
+}
+
+/// As what a run comes to its gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Holder,
+    Next,
+    Parked,
+}
+
+impl Attempt<'_> {
+    pub(super) async fn enter(&self, mut rows: SourceRows) -> Result<Answer, Error> {
+        let Self { plane, ask, now } = *self;
+        let asked = self.asked(&rows.source);
+        let mut floor = rows.source.limits.quota_floor.unwrap_or(plane.config.quota_floor);
+        let mut low = if ask.dry_run { self.low_quota(&rows.source, floor).await? } else { None };
+        for _ in 0..MOST_RACES {
+            let holder = holder(plane, &rows).await?;
+            if ask.work.decides() && rows.gate.held_deletions == 0 {
+                return Err(Error::Conflict("nothing of this source is held: there is nothing to decide".into()));
+            }
+            let admission = match (admit(&rows.gate, holder.as_ref(), &asked), &low) {
+                (Admission::Take { .. }, Some(quota)) => Admission::Refuse(quota_low(quota)),
+                (admission, _) => admission,
+            };
+            let entry = match admission {
+                Admission::Attach(id) => return self.attach(&rows, id, holder).await,
+                Admission::Join(next) => match self.join(&rows, next).await? {
+                    Some(answer) => return Ok(answer),
+                    None => Err(()),
+                },
+                Admission::Follow { after, .. } if ask.dry_run => return Ok(Answer::Would(Would::FollowUp { after, run: None })),
+                Admission::Follow { gate, after } => Ok(self.following(&rows, *gate, asked.run, after)),
+                Admission::Refuse(refusal) => match (refused_until(&refusal).filter(|_| self.may_park()), rows.gate.parked) {
+                    (Some(_), Some(parked)) => match self.join(&rows, parked).await? {
+                        Some(answer) => return Ok(answer),
+                        None => Err(()),
+                    },
+                    (Some(until), None) if ask.dry_run => return Ok(Answer::Would(Would::Park { until, run: None })),
+                    (Some(until), None) => Ok(self.parked(&rows, asked.run, until, &refusal)),
+                    (None, _) if ask.dry_run => return Ok(Answer::Would(Would::Refuse(refusal))),
+                    (None, _) => return refuse(plane, ask, &rows.source, refusal).await,
+                },
+                Admission::Take { .. } if ask.dry_run => return Ok(Answer::Would(Would::Accept)),
+                Admission::Take { gate, displaced } => {
+                    let seen = holder.as_ref().map_or(0, |holder| holder.version);
+                    let mut displaced: Vec<(Run, u64)> = displaced.into_iter().map(|displaced| (*displaced, seen)).collect();
+                    displaced.extend(self.waiting_too(&rows).await?);
+                    let run = self.new_run(&rows, asked.run);
+                    Ok(Entry { run, gate: *gate, displaced, checks_quota: self.checks_quota(), how: How::Holder })
+                }
+            };
+            let admitted = match &entry {
+                Ok(entry) => self.write(entry, &rows, floor).await?,
+                // Who was to be joined moved on: another look.
+                Err(()) => Admitted::HolderLost,
+            };
+            match (admitted, entry) {
+                (Admitted::Done, Ok(entry)) => return Ok(self.entered(entry).await),
+                (Admitted::GateLost(Some(won)), _) if self.lost_to(&rows.gate, &won).is_some() => {
+                    // The winner may be this very request, sent twice at once.
+                    if let Some(key) = &ask.idempotency {
+                        if let Some(used) = plane.store.idempotency(&key.scope, now).await? {
+                            return repeat(plane, key, used).await;
+                        }
+                    }
+                    let refusal = self.lost_to(&rows.gate, &won).unwrap_or(Refusal::InProgress { run: asked.run, holder: None });
+                    return refuse(plane, ask, &rows.source, refusal).await;
+                }
+                (Admitted::QuotaLow(quota), _) => {
+                    let lower = lowered(floor, quota.limit);
+                    if lower >= floor || quota.remaining < lower {
+                        low = Some(quota);
+                    } else {
+                        floor = lower;
+                    }
+                }
+                (Admitted::KeyTaken(Some(used)), _) => {
+                    if let Some(key) = &ask.idempotency {
+                        return repeat(plane, key, used).await;
+                    }
+                }
+                _ => {
+                    let deleted = rows.source.deleted_at;
+                    rows = plane.store.source_rows(&ask.source).await?.ok_or(Error::NotFound("source"))?;
+                    if rows.source.deleted_at != deleted {
+                        return Err(Error::NotFound("source"));
+                    }
+                }
+            }
+        }
+        Err(Fault::unavailable("table", "the gate changed too often to enter").into())
+    }
+
+    fn asked(&self, source: &Source) -> Asked {
+        Asked {
+            run: RunId(self.plane.chance.id(self.now)),
+            now: self.now,
+            rule: self.ask.surface.cooldown_rule(),
+            cooldown: cooldown(self.plane, source),
+            on_conflict: self.ask.on_conflict,
+            on_blocked: self.ask.on_blocked,
+            overrides_cooldown: self.ask.override_cooldown.is_some() || self.ask.work != Work::Sync,
+            work: self.ask.work,
+        }
+    }
+
+    fn may_park(&self) -> bool {
+        self.ask.on_blocked == OnBlocked::Park && self.ask.work == Work::Sync
+    }
+
+    fn following(&self, rows: &SourceRows, gate: Gate, id: RunId, after: RunId) -> Entry {
+        let new = Run { trigger: Trigger::FollowUp, version: 0, ..self.new_run(rows, id) };
+        let run = moves::follow(&new, after, self.now);
+        Entry { run, gate, displaced: Vec::new(), checks_quota: false, how: How::Next }
+    }
+
+    fn parked(&self, rows: &SourceRows, id: RunId, until: Moment, refusal: &Refusal) -> Entry {
+        let new = Run { trigger: Trigger::Parked, version: 0, ..self.new_run(rows, id) };
+        let run = moves::park(&new, self.now, until, &refusal.to_string());
+        Entry { run, gate: park(&rows.gate, id), displaced: Vec::new(), checks_quota: false, how: How::Parked }
+    }
+
+    /// What waits at the gate of a source that is to be deleted ends with it.
+    async fn waiting_too(&self, rows: &SourceRows) -> Result<Vec<(Run, u64)>, Fault> {
+        let mut waiting = Vec::new();
+        if self.ask.work == Work::Delete {
+            for id in [rows.gate.next, rows.gate.parked].into_iter().flatten() {
+                let run = self.plane.store.run(&rows.owner(), id).await?.filter(|run| !run.status.is_terminal());
+                waiting.extend(run.map(|run| (moves::end_cancelled(&run, self.now, "its source was deleted"), run.version)));
+            }
+        }
+        Ok(waiting)
+    }
+
+    async fn write(&self, entry: &Entry, rows: &SourceRows, floor: u64) -> Result<Admitted, Error> {
+        let admittance = Admittance {
+            run: &entry.run,
+            run_seen: 0,
+            gate: &entry.gate,
+            gate_seen: rows.gate.version,
+            displaced: &entry.displaced,
+            quota: quota_key(&rows.source).filter(|_| entry.checks_quota).map(|key| (key, floor)),
+            idempotency: self.ask.idempotency.as_ref().map(|key| (key.scope.as_str(), self.remembered(key, &entry.run))),
+            audit: self.audit(entry),
+            also: self.also(&rows.source)?,
+        };
+        Ok(self.plane.store.admit(admittance, self.now).await?)
+    }
+
+    async fn entered(&self, entry: Entry) -> Answer {
+        for (displaced, _) in &entry.displaced {
+            crate::sync::report_end(self.plane, displaced, self.now);
+        }
+        let run = Box::new(entry.run);
+        match entry.how {
+            How::Holder => {
+                enqueue(self.plane, &run, self.now).await;
+                Answer::Accepted(run)
+            }
+            How::Next => Answer::FollowUp(run),
+            How::Parked => Answer::Parked(run),
+        }
+    }
+
+    /// A race lost to another trigger needs no second look: its run is new.
+    fn lost_to(&self, read: &Gate, won: &Gate) -> Option<Refusal> {
+        let is_new = won.holder != read.holder;
+        let only_refuses = self.ask.on_conflict == OnConflict::Reject && self.ask.on_blocked == OnBlocked::Reject && !self.ask.dry_run;
+        let run = won.holder.filter(|_| is_new && only_refuses)?;
+        Some(Refusal::InProgress { run, holder: None })
+    }
+
+    async fn attach(&self, rows: &SourceRows, id: RunId, holder: Option<Run>) -> Result<Answer, Error> {
+        if self.ask.dry_run {
+            return Ok(Answer::Would(Would::Attach(id)));
+        }
+        let run = match holder {
+            Some(run) => Some(run),
+            None => self.plane.store.run(&rows.owner(), id).await?,
+        };
+        let run = run.ok_or(Error::NotFound("run"))?;
+        match self.recorded(&run, "run.attached", None).await? {
+            Joined::KeyTaken(Some(used)) => match &self.ask.idempotency {
+                Some(key) => repeat(self.plane, key, used).await,
+                None => Ok(Answer::Attached(Box::new(run))),
+            },
+            _ => Ok(Answer::Attached(Box::new(run))),
+        }
+    }
+
+    /// Joins a run that waits already: what it is to do satisfies both then. None
+    /// if it does not wait any more.
+    async fn join(&self, rows: &SourceRows, id: RunId) -> Result<Option<Answer>, Error> {
+        let Some(run) = self.plane.store.run(&rows.owner(), id).await?.filter(Run::waits_outside) else { return Ok(None) };
+        if self.ask.dry_run {
+            let id = Some(run.id);
+            return Ok(Some(Answer::Would(match (run.follows, run.resumes_at) {
+                (Some(after), _) => Would::FollowUp { after, run: id },
+                (None, until) => Would::Park { until: until.unwrap_or(self.now), run: id },
+            })));
+        }
+        let mut joined = run.clone();
+        joined.options = run.options.widened(&self.ask.options);
+        let widens = joined.options != run.options;
+        joined.version += u64::from(widens);
+        let answer = |run: Run| if run.follows.is_some() { Answer::FollowUp(Box::new(run)) } else { Answer::Parked(Box::new(run)) };
+        match self.recorded(&joined, "run.joined", widens.then_some(run.version)).await? {
+            Joined::Done => Ok(Some(answer(joined))),
+            Joined::RunLost => Ok(None),
+            Joined::KeyTaken(used) => match (used, &self.ask.idempotency) {
+                (Some(used), Some(key)) => repeat(self.plane, key, used).await.map(Some),
+                _ => Ok(None),
+            },
+        }
+    }
+
+    async fn recorded(&self, run: &Run, what: &str, widened: Option<u64>) -> Result<Joined, Fault> {
+        let line = audit_of(run, self.ask.asker.user(), what, self.now, BTreeMap::new());
+        let id = self.plane.chance.id(self.now).to_string();
+        let remembered = self.ask.idempotency.as_ref().map(|key| (key.scope.as_str(), self.remembered(key, run)));
+        let widened = widened.map(|seen| (run, seen));
+        self.plane.store.join(&run.workspace, (&id, &line), remembered, widened, self.now).await
+    }
+
+    /// What is left at the provider, if that is too little.
+    async fn low_quota(&self, source: &Source, floor: u64) -> Result<Option<Quota>, Fault> {
+        let Some(key) = quota_key(source).filter(|_| self.checks_quota()) else { return Ok(None) };
+        Ok(self.plane.store.quota(&key).await?.filter(|quota| is_low(quota, floor, self.now)))
+    }
+
+    fn checks_quota(&self) -> bool {
+        self.ask.work == Work::Sync && self.ask.surface != Surface::Schedule
+    }
+
+    fn new_run(&self, rows: &SourceRows, id: RunId) -> Run {
+        let Self { ask, now, .. } = *self;
+        let source = &rows.source;
+        let whole = ask.options.full || rows.gate.last_synced_at.is_none() || source.kind == SourceKind::Documents;
+        Run {
+            id,
+            owner: rows.owner(),
+            workspace: source.workspace.clone(),
+            source: Some(source.id.clone()),
+            kind: Some(source.kind),
+            work: ask.work,
+            status: RunStatus::Queued,
+            trigger: ask.surface.trigger(),
+            triggered_by: ask.asker.user().clone(),
+            reason: ask.reason.clone().or_else(|| ask.override_cooldown.clone()),
+            request_id: ask.request_id.clone(),
+            options: ask.options.clone(),
+            next_send_at: Some(now.plus(FIRST_SEND)),
+            expected: estimate::cost(&rows.gate.past, whole).took.filter(|_| ask.work == Work::Sync),
+            created_at: now,
+            ..Run::blank(id, source.workspace.clone())
+        }
+    }
+
+    fn remembered(&self, key: &IdempotencyKey, run: &Run) -> Idempotency {
+        let expires_at = self.now.plus(self.plane.config.keep_keys);
+        Idempotency { run: run.id, owner: run.owner.clone(), body_hash: key.body_hash.clone(), expires_at }
+    }
+
+    fn audit(&self, entry: &Entry) -> Vec<(String, Audit)> {
+        let (run, user) = (&entry.run, self.ask.asker.user());
+        let mut facts = BTreeMap::from([("trigger".to_owned(), run.trigger.as_str().to_owned())]);
+        facts.extend(run.request_id.clone().map(|id| ("request_id".to_owned(), id)));
+        facts.extend(run.reason.clone().map(|reason| ("reason".to_owned(), reason)));
+        facts.extend(self.ask.override_cooldown.clone().map(|reason| ("override_cooldown".to_owned(), reason)));
+        facts.extend(run.status_reason.clone().map(|why| ("waits".to_owned(), why)));
+        if run.work != Work::Sync {
+            facts.insert("work".into(), run.work.as_str().into());
+        }
+        let mut lines = vec![(format!("{}#created", run.id), audit_of(run, user, "run.created", self.now, facts))];
+        for (old, _) in &entry.displaced {
+            let mut facts =
+                BTreeMap::from([("replaced_by".to_owned(), run.id.to_string()), ("outcome".to_owned(), old.status.as_str().to_owned())]);
+            facts.extend(old.error.as_ref().map(|error| ("error".to_owned(), error.code.clone())));
+            lines.push((format!("{}#ended", old.id), audit_of(old, user, "run.ended", self.now, facts)));
+        }
+        lines
+    }
+
+    /// A source that is to be deleted is hidden in the same transaction.
+    fn also(&self, source: &Source) -> Result<Vec<Write>, Fault> {
+        if self.ask.work != Work::Delete {
+            return Ok(Vec::new());
+        }
+        let mut gone = source.clone();
+        gone.deleted_at = Some(self.now);
+        gone.credential = None;
+        gone.version += 1;
+        Ok(vec![Store::source_write(&gone, source.version)?])
+    }
+}
+
+/// The run that holds the gate. It is nearly always among the newest, which
+/// were read with the gate.
+pub(super) async fn holder(plane: &Plane, rows: &SourceRows) -> Result<Option<Run>, Fault> {
+    let Some(id) = rows.gate.holder else { return Ok(None) };
+    match rows.latest.iter().find(|run| run.id == id) {
+        Some(run) => Ok(Some(run.clone())),
+        None => plane.store.run(&rows.owner(), id).await,
+    }
+}
+
+/// Whether too little is left. A window that has ended is full; one of which no
+/// end is known refuses nobody.
+pub(super) fn is_low(quota: &Quota, floor: u64, now: Moment) -> bool {
+    let open = quota.resets_at.is_some_and(|at| at > now);
+    open && quota.remaining < lowered(floor, quota.limit)
+}
+
+/// Sends the message of a run that was let in. If that fails nothing is undone:
+/// the tick finds a queued run whose sending is due.
+pub(super) async fn enqueue(plane: &Plane, run: &Run, now: Moment) {
+    let sent = plane.queue.send(&Job::for_run(run), &run.workspace, Duration::ZERO).await;
+    let source = run.source.as_ref().map(SourceId::as_str).unwrap_or_default();
+    info!(decision = "run.created", workspace = %run.workspace, source, run = %run.id, epoch = run.epoch,
+        trigger = run.trigger.as_str(), request = run.request_id.as_deref().unwrap_or_default());
+    if let Err(why) = sent {
+        warn!(decision = "send.failed", workspace = %run.workspace, run = %run.id, error = %why, "the tick will send it");
+    }
+    let kind = run.kind.map_or("workspace", SourceKind::as_str);
+    let metric = [("RunsStarted", 1.0, "Count")];
+    crate::telemetry::emit(&plane.config, now, &metric, &[("Kind", kind), ("Trigger", run.trigger.as_str())]);
+}

@@ -1,0 +1,37 @@
+//! What a trigger leaves on record: refusals, and lines about runs.
+
+use std::collections::BTreeMap;
+
+use tracing::info;
+
+use super::{Answer, Ask};
+use crate::clock::Moment;
+use crate::digest::short_name;
+use crate::error::{Error, Refusal};
+use crate::model::{Run, Source, UserId};
+use crate::plane::Plane;
+use crate::store::items::Audit;
+
+/// Puts a refusal on record and hands it back.
+pub(super) async fn refuse(plane: &Plane, ask: &Ask, source: &Source, refusal: Refusal) -> Result<Answer, Error> {
+    let now = plane.clock.now();
+    let (user, rule) = (ask.asker.user(), refusal.rule());
+    info!(decision = "trigger.refused", workspace = %source.workspace, source = %source.id, rule, user = %user,
+        request = ask.request_id.as_deref().unwrap_or_default(), why = %refusal);
+    crate::telemetry::emit(&plane.config, now, &[("Refused", 1.0, "Count")], &[("Rule", rule)]);
+    let run = match &refusal {
+        Refusal::InProgress { run, .. } => Some(*run),
+        _ => None,
+    };
+    let facts = BTreeMap::from([("rule".to_owned(), rule.to_owned()), ("why".to_owned(), refusal.to_string())]);
+    let what = "trigger.refused".to_owned();
+    let minute = Moment(now.0 - now.0.rem_euclid(60_000));
+    let line = Audit { at: minute, who: user.clone(), what, source: Some(source.id.clone()), run, facts, count: 1 };
+    plane.store.audit_folded(&source.workspace, &short_name(&format!("{user}\n{rule}\n{}", source.id)), &line).await?;
+    Err(refusal.into())
+}
+
+/// A line of the audit about a run.
+pub fn audit_of(run: &Run, who: &UserId, what: &str, at: Moment, facts: BTreeMap<String, String>) -> Audit {
+    Audit { at, who: who.clone(), what: what.to_owned(), source: run.source.clone(), run: Some(run.id), facts, count: 1 }
+}
