@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 unexport CARGO_TARGET_DIR # SAM looks for what was built in ./target, whatever this says
 
-.PHONY: help check test sim bench deploy infra advisories tools nextest deny machete python
+.PHONY: help check test sim planted coverage bench deploy infra advisories tools nextest deny machete python
 .DEFAULT_GOAL := help
 
 help: ## lists these
@@ -31,15 +31,25 @@ check: deny machete ## format, lints, documentation, licences and sources of dep
 	cargo machete --with-metadata
 
 test: nextest python ## all tests; those of the deployed stack on an AWS emulator
+	$(MAKE) --no-print-directory sim HISTORIES=500
+	$(MAKE) --no-print-directory planted
+	$(MAKE) --no-print-directory coverage
 	cargo build -p pullcord
 	sam build --config-env emulator
 	cargo nextest run --workspace
 
-# HISTORIES, and the steps of each; `cargo run -p pullcord-tests --bin sim replay SEED` tells one.
-HISTORIES ?= 2000
+# HISTORIES, and the steps of each; `target/sim/sim replay SEED` tells one.
+HISTORIES ?= 10000
 STEPS     ?= 200
+simulate  := cargo run --quiet --profile sim -p pullcord-tests --features planted --bin sim --
 sim: ## simulated histories: every fault at every moment, and what must hold all the same
-	cargo run --profile sim -p pullcord-tests --bin sim -- $(HISTORIES) $(STEPS)
+	$(simulate) $(HISTORIES) $(STEPS)
+
+planted: ## leaves out one rule after the other, and sees that the simulation notices
+	$(simulate) planted
+
+coverage: nextest ## line coverage of core/ by the local tests; at least nine lines in ten
+	tests/coverage.py --nextest --filter 'not binary(=aws)' --build '-p pullcord' -- -p pullcord-core -p pullcord-tests
 
 bench: ## benchmarks, built as the product is
 	cargo bench --workspace --benches
