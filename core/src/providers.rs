@@ -43,6 +43,10 @@ pub struct PageRequest {
     /// their last change: seen again unchanged, they are not read again.
     #[serde(default)]
     pub overlap: Vec<(String, Moment)>,
+    /// Where the stream can only be listed from its newest change backwards: an
+    /// entry that changed before this ends the listing.
+    #[serde(default)]
+    pub back_to: Option<Moment>,
     /// Asks for one entry that could not be read before. That it is gone by now is
     /// no failure.
     #[serde(default)]
@@ -113,6 +117,7 @@ pub trait Provider: Send + Sync {
 
     fn default_base_url(&self) -> &'static str;
 
+    /// The streams it can list; the first is that of a source that names none.
     fn streams(&self) -> &'static [Stream];
 
     /// What is wrong with the name of a repository, if anything is.

@@ -63,7 +63,7 @@ impl Check<'_> {
     pub(super) fn streams(&mut self, provider: Option<&'static dyn Provider>, names: &[String]) -> Vec<Stream> {
         let Some(provider) = provider else { return Vec::new() };
         if names.is_empty() {
-            return provider.streams().to_vec();
+            return provider.streams().iter().take(1).copied().collect();
         }
         let mut streams = Vec::new();
         for name in names {

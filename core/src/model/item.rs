@@ -10,19 +10,25 @@ use crate::digest::short_name;
 #[serde(rename_all = "snake_case")]
 pub enum ItemType {
     Issue,
+    Alert,
+    PullRequest,
     Document,
 }
 
 impl ItemType {
+    pub const ALL: [Self; 4] = [Self::Issue, Self::Alert, Self::PullRequest, Self::Document];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Issue => "issue",
+            Self::Alert => "alert",
+            Self::PullRequest => "pull_request",
             Self::Document => "document",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Issue, Self::Document].into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -33,14 +33,19 @@ impl SourceKind {
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
     Issues,
+    /// What is known to be unsafe: alerts, vulnerabilities, findings.
+    Alerts,
+    PullRequests,
 }
 
 impl Stream {
-    pub const ALL: [Self; 1] = [Self::Issues];
+    pub const ALL: [Self; 3] = [Self::Issues, Self::Alerts, Self::PullRequests];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Issues => "issues",
+            Self::Alerts => "alerts",
+            Self::PullRequests => "pull_requests",
         }
     }
 }

@@ -83,6 +83,7 @@ impl Provider for GitHub {
             body: None,
             number: 1,
             overlap: Vec::new(),
+            back_to: None,
             single: false,
         }
     }

@@ -257,7 +257,8 @@ async fn items(
 ) -> Result<Json<Items>, Problem> {
     let now = api.plane.clock.now();
     let id = ids::source(&id).told(now)?;
-    let kind = |text: String| ItemType::parse(&text).ok_or_else(|| Error::invalid("type", "must be issue or document"));
+    let known = || ItemType::ALL.map(ItemType::as_str).join(", ");
+    let kind = |text: String| ItemType::parse(&text).ok_or_else(|| Error::invalid("type", format!("must be one of {}", known())));
     let moment = |text: String| Moment::parse(&text).ok_or_else(|| Error::invalid("updated_since", "must be a time in RFC 3339"));
     let mut gathered = Gathered::default();
     let filter = ItemFilter {
