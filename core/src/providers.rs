@@ -6,6 +6,7 @@
 //! headers, body links and cursors are all the same to the engine.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +135,11 @@ pub trait Provider: Send + Sync {
 
     /// Items, and the request for the next page.
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable>;
+
+    /// How long the window is for which its limit holds.
+    fn window(&self) -> Duration {
+        Duration::from_hours(1)
+    }
 
     /// What a reply means, before anyone reads it.
     fn judge(&self, reply: &Reply) -> Verdict {

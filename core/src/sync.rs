@@ -24,6 +24,7 @@ mod items;
 mod missing;
 mod pages;
 mod removal;
+mod streams;
 mod weather;
 
 use held::Held;

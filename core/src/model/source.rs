@@ -274,5 +274,16 @@ pub struct StreamState {
     /// Entries that could not be read: they are asked for again next time.
     #[serde(default)]
     pub failed: Vec<String>,
+    /// What the provider gave to recognise its last answer by.
+    #[serde(default)]
+    pub validator: Option<Validator>,
     pub version: u64,
+}
+
+/// What a provider gave to recognise an answer by, and the request that it holds
+/// for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validator {
+    pub request: String,
+    pub tag: String,
 }

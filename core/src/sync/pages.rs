@@ -6,56 +6,46 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::held::Held;
 use super::items::{Changes, compare, count, parts, writes};
+use super::streams::{self, Place};
 use super::weather::{MOST_TRIES, origin, redacted};
 use super::{End, Stop};
-use crate::admission::Counted;
 use crate::clock::Moment;
 use crate::error::Fault;
 use crate::http::{Outgoing, Unanswered};
-use crate::model::{Item, Run, Source, Stage, Stream, StreamState};
+use crate::model::{Item, Run, Source, Stage, Stream, StreamState, Validator};
 use crate::plane::Plane;
-use crate::planted::{Bug, is_planted};
-use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, Wanted, limit_of, stays_home};
-use crate::store::Store;
-use crate::store::conditions::Write;
+use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, limit_of, stays_home};
 use crate::store::items::Quota;
 use crate::trigger::quota_key;
 use crate::vault::Credential;
 
 /// Entries that a stream remembers because they could not be read.
 const MOST_UNREAD: usize = 100;
-/// How far back an increment looks past the end of the one before, for clocks
-/// that disagree.
-const OVERLAP: Duration = Duration::from_mins(5);
 /// A stream that the provider does not have is a warning, never "no data".
 pub(super) const NOT_AVAILABLE: &str = "STREAM_NOT_AVAILABLE";
+/// A window so short only sets the pace: who waits for its end waits moments, and
+/// nobody is refused for it.
+const PACED: Duration = Duration::from_mins(5);
 /// Replies between two notes of the quota.
 const QUOTA_EVERY: u64 = 10;
-
-/// Where a run goes on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Place {
-    Page(PageRequest),
-    /// All pages are read; only the end is missing.
-    Finished,
-}
 
 /// What one slice needs all along.
 pub(super) struct Reading<'a> {
     pub(super) source: &'a Source,
-    provider: &'static dyn Provider,
+    pub(super) provider: &'static dyn Provider,
     pub(super) stream: Stream,
     credential: Option<Credential>,
-    state: StreamState,
-    /// Whether this run began where an earlier one stopped.
-    resumed: bool,
+    pub(super) state: StreamState,
+    /// Whether this stream began where an earlier run stopped.
+    pub(super) resumed: bool,
     /// Whether any item of this source is known: it may have been closed since.
-    knows_items: bool,
+    pub(super) knows_items: bool,
+    /// The provider does not have this stream.
+    pub(super) unavailable: bool,
+    /// What the stream is validated by from now on; none of it if nothing can be.
+    pub(super) fresh: Option<Option<Validator>>,
     /// What the last replies said is left, and is yet to be recorded.
     quota: Option<Quota>,
 }
@@ -65,6 +55,8 @@ pub(super) enum Met {
     Page(Page),
     /// The same request is to be tried again now.
     Again,
+    /// The stream is over without a further page.
+    Over,
     End(End),
 }
 
@@ -78,9 +70,6 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
     let Some(provider) = source.provider.as_deref().and_then(providers::named) else {
         return Ok(End::failed("NOT_SUPPORTED", "this build does not know the provider of this source", None));
     };
-    let stream = held.run.options.streams.first().or(source.streams.first()).copied().unwrap_or(Stream::Issues);
-    let state = held.plane.store.stream_state(&source.id, stream, held.run.options.include_closed).await?;
-    let knows_items = state.watermark.is_some() || held.plane.store.has_items(&source.id).await?;
     let credential = match &source.credential {
         Some(sealed) => match held.plane.vault.open(sealed, &source.workspace, &source.id).await {
             Ok(credential) => Some(credential),
@@ -89,51 +78,38 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         },
         None => None,
     };
-    let mut reading = Reading { source, provider, stream, credential, state, resumed: false, knows_items, quota: None };
-    let place = match held.run.next_request.as_deref().map(serde_json::from_str) {
-        Some(Ok(place)) => place,
+    let place: Option<Place> = match held.run.next_request.as_deref().map(serde_json::from_str) {
+        Some(Ok(place)) => Some(place),
         Some(Err(why)) => return Err(Fault::broken("checkpoint", why).into()),
-        None => Place::Page(reading.begin(&mut held.run)),
+        None => None,
     };
-    match place {
-        Place::Page(request) if reading.is_home(&request) => Box::pin(reading.pages(held, request)).await,
-        Place::Page(_) => {
-            let first = reading.first_page(&held.run);
-            Box::pin(reading.pages(held, first)).await
-        }
-        Place::Finished => reading.finish(held),
-    }
+    let first = streams::wanted(&held.run, source)[0];
+    let mut reading = Reading {
+        source,
+        provider,
+        stream: first,
+        credential,
+        state: StreamState::default(),
+        resumed: false,
+        knows_items: false,
+        unavailable: false,
+        fresh: None,
+        quota: None,
+    };
+    reading.turn_to(held, place.as_ref().map_or(first, Place::stream)).await?;
+    let request = match place {
+        Some(Place::Page(request)) if reading.is_home(&request) => request,
+        Some(Place::Page(_)) => reading.first_page(&held.run),
+        Some(Place::Done(_)) => match reading.finish(held).await? {
+            Ok(next) => next,
+            Err(end) => return Ok(end),
+        },
+        None => reading.begin(&mut held.run),
+    };
+    Box::pin(reading.pages(held, request)).await
 }
 
 impl Reading<'_> {
-    /// The first request: where an unfinished first run stopped, or what changed
-    /// since the last one, or everything.
-    fn begin(&mut self, run: &mut Run) -> PageRequest {
-        let stored = self.state.cursor.as_deref().filter(|_| !run.options.full && self.state.watermark.is_none());
-        let stored = stored.and_then(|cursor| serde_json::from_str::<PageRequest>(cursor).ok());
-        run.again.clone_from(&self.state.failed);
-        run.again.sort();
-        run.again.dedup();
-        if let Some(request) = stored.filter(|request| self.is_home(request)) {
-            self.resumed = true;
-            return request;
-        }
-        run.since = self.state.watermark.filter(|_| !run.options.full);
-        self.first_page(run)
-    }
-
-    fn first_page(&self, run: &Run) -> PageRequest {
-        let wanted = Wanted { since: run.since, include_closed: run.options.include_closed, knows_items: self.knows_items };
-        self.provider.begin(self.source, self.stream, wanted)
-    }
-
-    /// Whether a stored request goes where the source is now. The credential must
-    /// not go to where it was before.
-    fn is_home(&self, request: &PageRequest) -> bool {
-        let home = self.provider.begin(self.source, self.stream, Wanted::default());
-        stays_home(&home.url, &request.url)
-    }
-
     async fn pages(&mut self, held: &mut Held<'_>, mut request: PageRequest) -> Result<End, Stop> {
         let mut fetched = self.ask(held, &request).await;
         loop {
@@ -144,6 +120,14 @@ impl Reading<'_> {
                     continue;
                 }
                 Met::End(end) => return Ok(end),
+                Met::Over => match self.finish(held).await? {
+                    Ok(first) => {
+                        request = first;
+                        fetched = self.ask(held, &request).await;
+                        continue;
+                    }
+                    Err(end) => return Ok(end),
+                },
             };
             let mut again = held.run.again.clone();
             if page.next.is_none() {
@@ -157,14 +141,23 @@ impl Reading<'_> {
             let (plane, reader) = (held.plane, &*self);
             let fetching = async {
                 match &ahead {
-                    Some(next) => Some(reader.fetch(plane, next).await),
+                    Some(next) => Some(reader.fetch(plane, next, None).await),
                     None => None,
                 }
             };
             let (committed, early) = futures::join!(reader.commit(held, page, again), fetching);
             self.state = committed?;
             self.record_quota(held).await;
-            let Some(next) = next else { return self.finish(held) };
+            let Some(next) = next else {
+                match self.finish(held).await? {
+                    Ok(first) => {
+                        request = first;
+                        fetched = self.ask(held, &request).await;
+                        continue;
+                    }
+                    Err(end) => return Ok(end),
+                }
+            };
             let Some(early) = early else { return Ok(End::TimeUp) };
             held.run.calls.made += 1;
             (request, fetched) = (next, early);
@@ -186,8 +179,15 @@ impl Reading<'_> {
                 held.heartbeat().await?;
                 self.note(held, &reply, request);
                 match self.provider.judge(&reply) {
+                    // What was asked for with a validator is as it was then.
+                    Verdict::Unchanged if self.validator(&held.run, request).is_some() => return Ok(Met::Page(Page::default())),
+                    Verdict::Unchanged => Verdict::Retry("it says that nothing changed, which it was not asked".into()),
                     Verdict::Readable => match self.provider.read(self.source, request, &reply) {
-                        Ok(page) => return Ok(Met::Page(self.redacted(page))),
+                        Ok(page) => {
+                            self.resumed = false;
+                            self.note_validator(&held.run, request, reply.header("etag"), page.next.is_none());
+                            return Ok(Met::Page(self.redacted(page)));
+                        }
                         Err(unreadable) => Verdict::Retry(unreadable.0),
                     },
                     verdict => verdict,
@@ -201,8 +201,8 @@ impl Reading<'_> {
                 request.url = to;
                 Ok(Met::Again)
             }
-            // A place that was kept may be none any more: then the run begins anew.
-            Verdict::Rejected(_) if std::mem::take(&mut self.resumed) && held.run.part_no == 0 => {
+            // A place that was kept may be none any more: then the stream begins anew.
+            Verdict::Rejected(_) if std::mem::take(&mut self.resumed) => {
                 *request = self.first_page(&held.run);
                 Ok(Met::Again)
             }
@@ -223,9 +223,10 @@ impl Reading<'_> {
         page
     }
 
-    async fn fetch(&self, plane: &Plane, request: &PageRequest) -> Fetched {
+    async fn fetch(&self, plane: &Plane, request: &PageRequest, validator: Option<&str>) -> Fetched {
         let secret_headers = self.credential.as_ref().map(|credential| self.provider.authorize(credential)).unwrap_or_default();
-        let PageRequest { url, headers, body, .. } = request.clone();
+        let PageRequest { url, mut headers, body, .. } = request.clone();
+        headers.extend(validator.map(|tag| ("if-none-match".to_owned(), tag.to_owned())));
         match plane.http.send(Outgoing { url, headers, body, secret_headers }).await {
             Ok(reply) => Fetched::Reply(reply),
             Err(why) => Fetched::Unanswered(why),
@@ -234,7 +235,8 @@ impl Reading<'_> {
 
     async fn ask(&self, held: &mut Held<'_>, request: &PageRequest) -> Fetched {
         held.run.calls.made += 1;
-        self.fetch(held.plane, request).await
+        let validator = self.validator(&held.run, request).map(str::to_owned);
+        self.fetch(held.plane, request, validator.as_deref()).await
     }
 
     /// Keeps what a reply says besides its items: the provider's time, and what
@@ -249,6 +251,9 @@ impl Reading<'_> {
         let Some(limit) = limit_of(reply) else { return };
         held.run.quota_before = held.run.quota_before.or(Some(limit.remaining));
         held.run.quota_after = Some(limit.remaining);
+        if self.provider.window() <= PACED {
+            return;
+        }
         let near = limit.remaining <= held.plane.config.quota_floor;
         if near || held.run.calls.made % QUOTA_EVERY == 1 || request.number == 1 {
             let quota = Quota { remaining: limit.remaining, limit: limit.limit, resets_at: limit.resets_at, seen_at: Some(held.now()) };
@@ -320,42 +325,12 @@ impl Reading<'_> {
             // A first run keeps its place where the next run finds it, however
             // this one may end.
             state.cursor = Some(serde_json::to_string(next).map_err(|why| Fault::broken("checkpoint", why))?);
-            state.begun_at = state.begun_at.or(Some(reached(&run)));
+            state.begun_at = state.begun_at.or(Some(streams::reached(&run)));
             with.push(self.remember(&mut state, include_closed)?);
         }
-        let place = page.next.map_or(Place::Finished, Place::Page);
-        run.next_request = Some(serde_json::to_string(&place).map_err(|why| Fault::broken("checkpoint", why))?);
+        run.next_request = page.next.map_or(Place::Done(self.stream), Place::Page).kept()?;
         held.commit_part(run, with).await?;
         Ok(state)
-    }
-
-    fn remember(&self, state: &mut StreamState, include_closed: bool) -> Result<Write, Fault> {
-        let seen = state.version;
-        state.version += 1;
-        Store::stream_write(&self.source.id, self.stream, include_closed, state, seen)
-    }
-
-    /// All pages are read. The watermark moves if anything newer than it was
-    /// seen, to the moment from which the next increment has to look.
-    pub(super) fn finish(&self, held: &mut Held<'_>) -> Result<End, Stop> {
-        let run = &held.run;
-        let mut state = self.state.clone();
-        let unavailable = run.warnings.iter().any(|warning| warning.code == NOT_AVAILABLE);
-        // A first run that was taken up by another has seen nothing of what
-        // happened since the first of them began.
-        let reached = state.begun_at.map_or(reached(run), |begun| begun.min(reached(run)));
-        let saw_newer = run.newest_seen.is_some_and(|newest| state.watermark.is_none_or(|watermark| newest > watermark));
-        let moved = !unavailable && saw_newer && state.watermark.is_none_or(|watermark| reached > watermark);
-        let left = !unavailable && (state.cursor.is_some() || state.begun_at.is_some() || state.failed != run.unread);
-        if left {
-            state.failed.clone_from(&run.unread);
-            (state.cursor, state.begun_at) = (None, None);
-        }
-        if moved {
-            state.watermark = Some(reached);
-        }
-        let with = if moved || left { vec![self.remember(&mut state, run.options.include_closed)?] } else { Vec::new() };
-        Ok(End::Done { counted: Counted::default(), with })
     }
 }
 
@@ -382,16 +357,6 @@ pub(super) fn endpoint(request: &PageRequest) -> String {
     format!("{method} {}", parts.join("/"))
 }
 
-fn fingerprint(request: &PageRequest) -> String {
+pub(super) fn fingerprint(request: &PageRequest) -> String {
     crate::digest::short_name(&format!("{}\n{}", request.url, request.body.as_deref().unwrap_or_default()))
-}
-
-/// The moment from which the run after this one has to look: this one's start,
-/// by whichever clock was behind, and a little before.
-fn reached(run: &Run) -> Moment {
-    if let (true, Some(end)) = (is_planted(Bug::LateWatermark), run.last_progress_at) {
-        return end;
-    }
-    let started = run.started_at.unwrap_or(run.created_at);
-    run.provider_date.map_or(started, |date| date.min(started)).minus(OVERLAP)
 }

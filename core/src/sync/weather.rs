@@ -29,9 +29,10 @@ impl Reading<'_> {
             Verdict::Unavailable(why) => {
                 let message = format!("{} cannot be read: {why}", self.stream.as_str());
                 held.run.warn(NOT_AVAILABLE, &message, at.as_deref());
-                return self.finish(held).map(Met::End);
+                self.unavailable = true;
+                return Ok(Met::Over);
             }
-            Verdict::Readable | Verdict::Unchanged => return self.finish(held).map(Met::End),
+            Verdict::Readable | Verdict::Unchanged => return Ok(Met::Over),
             Verdict::Unauthenticated(why) => {
                 return Ok(Met::End(End::failed("CREDENTIAL_REJECTED", format!("the provider does not accept the credential: {why}"), at)));
             }

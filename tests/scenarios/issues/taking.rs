@@ -15,6 +15,8 @@ crate::scenarios![
     an_active_webhook_asks_for_confirmation,
     an_increment_writes_what_changed,
     an_unchanged_source_is_asked_by_the_same_url,
+    an_unchanged_source_costs_no_quota,
+    a_validator_never_hides_a_change,
     a_full_sync_asks_for_everything_again,
     what_was_closed_before_a_full_sync_is_closed_here,
 ];
@@ -185,4 +187,45 @@ async fn what_was_closed_before_a_full_sync_is_closed_here(world: &World) {
     given.sync(json!({})).await;
 
     assert_eq!(given.items().await[&1]["state"], "closed");
+}
+
+/// What was validated is asked for with its validator: the answer is a 304, which
+/// the forge does not count, and nothing is written.
+async fn an_unchanged_source_costs_no_quota(world: &World) {
+    let given = given(world).await;
+    given.old(world, 3);
+    given.sync(json!({})).await;
+    given.sync(json!({})).await;
+    let left = world.forge.quota(Some(&given.token)).remaining;
+    let items = given.items().await;
+
+    let run = given.sync(json!({})).await;
+
+    assert_eq!((run["status"].as_str(), &run["calls"]["made"], &run["calls"]["not_modified"]), (Some("completed"), &json!(1), &json!(1)));
+    assert_eq!(counts(&run), [0; 4], "{run:#}");
+    assert_eq!((world.forge.quota(Some(&given.token)).remaining, given.items().await), (left, items));
+    let full = given.sync(json!({"full": true})).await;
+    assert_eq!((&full["calls"]["not_modified"], &full["results"]["skipped"]), (&json!(0), &json!(3)), "{full:#}");
+}
+
+/// A list of several pages may change on a later one, and another credential may
+/// see another list: neither is asked for by what the first page was known by.
+async fn a_validator_never_hides_a_change(world: &World) {
+    let given = given(world).await;
+    given.old(world, 3);
+    for _ in 0..3 {
+        given.sync(json!({})).await;
+    }
+    given.repository.edit_issue(2, |issue| issue.title = "Edited since".into());
+
+    let run = given.sync(json!({})).await;
+    assert_eq!((&run["calls"]["not_modified"], &run["results"]["updated"]), (&json!(0), &json!(1)), "{run:#}");
+
+    for _ in 0..3 {
+        given.sync(json!({})).await;
+    }
+    let credential = json!({"credential": {"token": "another-token-of-the-forge"}});
+    given.admin.patch(&format!("/v1/sources/{}", given.source), credential).await.is(200);
+    let run = given.sync(json!({})).await;
+    assert_eq!((&run["calls"]["made"], &run["calls"]["not_modified"]), (&json!(1), &json!(0)), "{run:#}");
 }

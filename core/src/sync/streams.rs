@@ -1,0 +1,179 @@
+//! The streams of a run, one after the other: where each begins, what it remembers
+//! when it is done, and which comes next.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::held::Held;
+use super::pages::Reading;
+use super::{End, Stop};
+use crate::admission::Counted;
+use crate::clock::Moment;
+use crate::error::Fault;
+use crate::model::{Run, Source, Stream, StreamState, Validator};
+use crate::planted::{Bug, is_planted};
+use crate::providers::{PageRequest, Wanted, stays_home};
+use crate::store::Store;
+use crate::store::conditions::Write;
+
+/// How far back an increment looks past the end of the one before, for clocks
+/// that disagree.
+const OVERLAP: Duration = Duration::from_mins(5);
+
+/// Where a run goes on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Place {
+    Page(PageRequest),
+    /// All pages of this stream are read; what it remembers is yet to be written.
+    Done(Stream),
+}
+
+impl Place {
+    pub(super) fn stream(&self) -> Stream {
+        match self {
+            Self::Page(request) => request.stream,
+            Self::Done(stream) => *stream,
+        }
+    }
+
+    /// The checkpoint that it is.
+    pub(super) fn kept(&self) -> Result<Option<String>, Fault> {
+        serde_json::to_string(self).map(Some).map_err(|why| Fault::broken("checkpoint", why))
+    }
+}
+
+/// The streams that a run reads, in order.
+pub(super) fn wanted(run: &Run, source: &Source) -> Vec<Stream> {
+    let all = if run.options.streams.is_empty() { &source.streams } else { &run.options.streams };
+    if all.is_empty() { vec![Stream::Issues] } else { all.clone() }
+}
+
+impl Reading<'_> {
+    /// The first request of the present stream: where an unfinished first run
+    /// stopped, or what changed since the last one, or everything.
+    pub(super) fn begin(&mut self, run: &mut Run) -> PageRequest {
+        let stored = self.state.cursor.as_deref().filter(|_| !run.options.full && self.state.watermark.is_none());
+        let stored = stored.and_then(|cursor| serde_json::from_str::<PageRequest>(cursor).ok());
+        run.again.clone_from(&self.state.failed);
+        run.again.sort();
+        run.again.dedup();
+        if let Some(request) = stored.filter(|request| self.is_home(request)) {
+            self.resumed = true;
+            return request;
+        }
+        run.since = self.state.watermark.filter(|_| !run.options.full);
+        self.first_page(run)
+    }
+
+    pub(super) fn first_page(&self, run: &Run) -> PageRequest {
+        let wanted = Wanted { since: run.since, include_closed: run.options.include_closed, knows_items: self.knows_items };
+        self.provider.begin(self.source, self.stream, wanted)
+    }
+
+    /// Whether a stored request goes where the source is now. The credential must
+    /// not go to where it was before.
+    pub(super) fn is_home(&self, request: &PageRequest) -> bool {
+        let home = self.provider.begin(self.source, self.stream, Wanted::default());
+        stays_home(&home.url, &request.url)
+    }
+
+    /// What a request is known by to the validator that it may be answered with: a
+    /// validator holds for a credential, and for the whole of a list that had one
+    /// page only. A run that asks for everything wants no short answer.
+    pub(super) fn validated(&self, run: &Run, request: &PageRequest) -> Option<String> {
+        let alone = request.number == 1 && !request.single && !run.options.full;
+        let credential = self.source.credential.as_ref().map(|sealed| sealed.fingerprint.as_str()).unwrap_or_default();
+        alone.then(|| crate::digest::short_name(&format!("{}\n{}", super::pages::fingerprint(request), credential)))
+    }
+
+    /// The validator to send along with a request.
+    pub(super) fn validator(&self, run: &Run, request: &PageRequest) -> Option<&str> {
+        let known = self.state.validator.as_ref()?;
+        (self.validated(run, request)? == known.request).then_some(known.tag.as_str())
+    }
+
+    pub(super) fn remember(&self, state: &mut StreamState, include_closed: bool) -> Result<Write, Fault> {
+        let seen = state.version;
+        state.version += 1;
+        Store::stream_write(&self.source.id, self.stream, include_closed, state, seen)
+    }
+
+    /// All pages of the present stream are read. The watermark moves if anything
+    /// newer than it was seen, to the moment from which the next increment has to
+    /// look. Then the next stream's first request, or the end.
+    pub(super) async fn finish(&mut self, held: &mut Held<'_>) -> Result<Result<PageRequest, End>, Stop> {
+        let with = self.finished(&held.run)?;
+        let all = wanted(&held.run, self.source);
+        let here = all.iter().position(|stream| *stream == self.stream);
+        let Some(next) = here.and_then(|here| all.get(here + 1)).copied() else {
+            return Ok(Err(End::Done { counted: Counted::default(), with }));
+        };
+        self.turn_to(held, next).await?;
+        let mut run = held.run.clone();
+        (run.since, run.newest_seen, run.provider_date, run.met) = (None, None, None, None);
+        (run.again, run.unread, run.counted) = (Vec::new(), Vec::new(), Vec::new());
+        run.progress.total = None;
+        let request = self.begin(&mut run);
+        run.next_request = Place::Page(request.clone()).kept()?;
+        held.commit_part(run, with).await?;
+        if held.time_is_up() {
+            return Ok(Err(End::TimeUp));
+        }
+        Ok(Ok(request))
+    }
+
+    /// Turns to a stream: what it remembers, and what is known of it.
+    pub(super) async fn turn_to(&mut self, held: &Held<'_>, stream: Stream) -> Result<(), Stop> {
+        let store = &held.plane.store;
+        self.stream = stream;
+        self.state = store.stream_state(&self.source.id, stream, held.run.options.include_closed).await?;
+        self.knows_items = self.state.watermark.is_some() || store.has_items(&self.source.id).await?;
+        (self.resumed, self.unavailable, self.fresh) = (false, false, None);
+        Ok(())
+    }
+
+    /// What the stream remembers of this run, if that is anything new.
+    fn finished(&self, run: &Run) -> Result<Vec<Write>, Fault> {
+        if self.unavailable {
+            return Ok(Vec::new());
+        }
+        let mut state = self.state.clone();
+        // A first run that was taken up by another has seen nothing of what
+        // happened since the first of them began.
+        let reached = state.begun_at.map_or(reached(run), |begun| begun.min(reached(run)));
+        let saw_newer = run.newest_seen.is_some_and(|newest| state.watermark.is_none_or(|watermark| newest > watermark));
+        if saw_newer && state.watermark.is_none_or(|watermark| reached > watermark) {
+            state.watermark = Some(reached);
+        }
+        state.failed.clone_from(&run.unread);
+        (state.cursor, state.begun_at) = (None, None);
+        if let Some(fresh) = &self.fresh {
+            // Where the watermark moved, the next run asks something else.
+            state.validator = fresh.clone().filter(|_| state.watermark == self.state.watermark);
+        }
+        if state == self.state {
+            return Ok(Vec::new());
+        }
+        Ok(vec![self.remember(&mut state, run.options.include_closed)?])
+    }
+
+    /// Notes with what a request was answered that can be asked for again.
+    pub(super) fn note_validator(&mut self, run: &Run, request: &PageRequest, tag: Option<&str>, is_last: bool) {
+        if let Some(known) = self.validated(run, request) {
+            let tag = tag.filter(|_| is_last && run.again.is_empty());
+            self.fresh = Some(tag.map(|tag| Validator { request: known, tag: tag.to_owned() }));
+        }
+    }
+}
+
+/// The moment from which the run after this one has to look: this one's start,
+/// by whichever clock was behind, and a little before.
+pub(super) fn reached(run: &Run) -> Moment {
+    if let (true, Some(end)) = (is_planted(Bug::LateWatermark), run.last_progress_at) {
+        return end;
+    }
+    let started = run.started_at.unwrap_or(run.created_at);
+    run.provider_date.map_or(started, |date| date.min(started)).minus(OVERLAP)
+}
