@@ -36,6 +36,8 @@ impl Caller {
 pub(crate) struct Credentials {
     registered: BTreeMap<String, String>,
     revoked: BTreeSet<String>,
+    /// What a token may be used for; one that is not here may be used for everything.
+    scopes: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Credentials {
@@ -46,6 +48,20 @@ impl Credentials {
 
     pub(crate) fn revoke(&mut self, token: &str) {
         self.revoked.insert(token.to_owned());
+    }
+
+    pub(crate) fn restrict(&mut self, token: &str, scopes: &[&str]) {
+        self.scopes.insert(token.to_owned(), scopes.iter().map(ToString::to_string).collect());
+    }
+
+    /// Whether the token was taken back, which some forges tell apart from one that never was.
+    pub(crate) fn is_revoked(&self, token: &str) -> bool {
+        self.revoked.contains(token)
+    }
+
+    /// Whether the token has one of these scopes.
+    pub(crate) fn allows(&self, token: &str, wanted: &[&str]) -> bool {
+        self.scopes.get(token).is_none_or(|scopes| wanted.iter().any(|scope| scopes.contains(*scope)))
     }
 
     /// `None` when the token is not accepted.

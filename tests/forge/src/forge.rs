@@ -35,7 +35,7 @@ pub struct Options {
     pub hourly_limit: u64,
     /// Requests an hour for everyone without a token together.
     pub anonymous_limit: u64,
-    /// What addresses meant for people begin with.
+    /// What addresses meant for people begin with; a GitLab's begin as those it is asked under do.
     pub html_base: String,
     /// Whether tests in another process may steer it under `/_forge`.
     pub control: bool,
@@ -173,6 +173,12 @@ impl Forge {
     /// Registers a token. From the first on only registered ones are accepted; tokens of one login share a quota.
     pub fn allow_token(&self, token: &str, login: &str) {
         self.state.world().credentials.allow(token, login);
+    }
+
+    /// From now on the token has only these scopes (`read_api`, `read_user`, ...); what needs another answers 403, in the
+    /// dialects that know scopes.
+    pub fn restrict_token(&self, token: &str, scopes: &[&str]) {
+        self.state.world().credentials.restrict(token, scopes);
     }
 
     /// The token answers 401 from now on.

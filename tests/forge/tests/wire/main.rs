@@ -7,5 +7,6 @@ mod access;
 mod bench;
 mod control;
 mod faults;
+mod gitlab;
 mod paging;
 mod quota;
