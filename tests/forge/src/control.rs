@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    alert::AlertChange,
     credentials::Caller,
     issue::{Issue, IssueState},
     journal::Entry,
@@ -53,6 +54,17 @@ enum Command {
     DeleteIssue {
         repository: String,
         number: u64,
+    },
+    AddAlert {
+        repository: String,
+        #[serde(flatten)]
+        change: AlertChange,
+    },
+    EditAlert {
+        repository: String,
+        number: u64,
+        #[serde(flatten)]
+        change: AlertChange,
     },
     Rename {
         repository: String,
@@ -210,6 +222,12 @@ fn obey(state: &Arc<State>, command: Command) -> Value {
         }
         Command::DeleteIssue { repository: name, number } => {
             return json!({ "found": repository(&name).delete_issue(number) });
+        }
+        Command::AddAlert { repository: name, change } => {
+            return json!({ "number": repository(&name).add_alert(|alert| change.apply(alert)) });
+        }
+        Command::EditAlert { repository: name, number, change } => {
+            return json!({ "found": repository(&name).edit_alert(number, |alert| change.apply(alert)) });
         }
         Command::Rename { repository: name, to } => repository(&name).rename(&to),
         Command::Remove { repository: name } => repository(&name).remove(),

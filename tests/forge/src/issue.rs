@@ -50,6 +50,12 @@ impl Issue {
         }
     }
 
+    /// A pull request that was closed is merged, unless its `state_reason` is `declined` or `superseded`.
+    pub(crate) fn is_merged(&self) -> bool {
+        let refused = matches!(self.state_reason.as_deref(), Some("declined" | "superseded"));
+        self.pull_request && self.state == IssueState::Closed && !refused
+    }
+
     /// Makes the fields agree with each other after a writer has set some of them.
     pub(crate) fn settle(&mut self) {
         match self.state {

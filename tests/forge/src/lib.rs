@@ -11,6 +11,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a forge is the outside world, and waits as that does")]
 
+mod alert;
 mod control;
 mod credentials;
 mod door;
@@ -29,6 +30,7 @@ mod serve;
 mod state;
 mod words;
 
+pub use alert::{Alert, AlertState, Severity};
 pub use forge::{Forge, Options};
 pub use issue::{Issue, IssueState};
 pub use journal::Entry;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
+    alert::Alerts,
     credentials::Caller,
     index::Index,
     issue::{Issue, IssueState, whole_seconds},
@@ -31,6 +32,7 @@ pub(crate) struct Record {
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) index: Index,
+    pub(crate) alerts: Alerts,
     /// By number, from 1; a deleted issue leaves a hole, because its number answers "gone" ever after.
     issues: Vec<Option<Issue>>,
 }
@@ -51,6 +53,7 @@ impl Record {
             created_at: whole_seconds(now),
             updated_at: whole_seconds(now),
             index: Index::default(),
+            alerts: Alerts::default(),
             issues: Vec::new(),
         }
     }

@@ -115,11 +115,11 @@ impl Repository {
         self.write(|record, _, _| record.links_by_cursor = by_cursor);
     }
 
-    fn read<T>(&self, look: impl FnOnce(&Record) -> T) -> Option<T> {
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Record) -> T) -> Option<T> {
         self.state.world().records.get(&self.id).map(look)
     }
 
-    fn write<T>(&self, change: impl FnOnce(&mut Record, jiff::Timestamp, u64) -> T) -> Option<T> {
+    pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Record, jiff::Timestamp, u64) -> T) -> Option<T> {
         let now = self.state.now();
         let mut world = self.state.world();
         let revision = world.next_revision();

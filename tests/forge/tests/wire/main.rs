@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod alerts;
 mod bench;
 mod control;
 mod faults;
 mod paging;
+mod pulls;
 mod quota;
