@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::{
     alert::AlertChange,
     credentials::Caller,
+    grant::Grant,
     issue::{Issue, IssueState},
     journal::Entry,
     quota::Quota,
@@ -93,9 +94,15 @@ enum Command {
         token: String,
         login: String,
     },
+    GrantToken {
+        token: String,
+        #[serde(flatten)]
+        grant: Grant,
+    },
     RevokeToken {
         token: String,
     },
+    RetireTrackers,
     ClearJournal,
 }
 
@@ -249,6 +256,8 @@ fn obey(state: &Arc<State>, command: Command) -> Value {
         }
         Command::AllowToken { token, login } => state.world().credentials.allow(&token, &login),
         Command::RevokeToken { token } => state.world().credentials.revoke(&token),
+        Command::GrantToken { token, grant } => state.world().credentials.grant(&token, grant),
+        Command::RetireTrackers => state.world().trackers_retired = true,
         Command::ClearJournal => state.world().journal.clear(),
     }
     json!({})

@@ -16,7 +16,7 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::{
-    control,
+    bitbucket, control,
     credentials::{short_hash, token_of},
     github,
     journal::Entry,
@@ -173,7 +173,9 @@ async fn admit(
 
 fn receive(state: &State, asked: &mut Asked) -> (u64, Plan) {
     let mut world = state.world();
-    let named_path = github::named_path(&world, &asked.path).unwrap_or_else(|| asked.path.clone());
+    let named_path = github::named_path(&world, &asked.path)
+        .or_else(|| bitbucket::named_path(&world, &asked.path))
+        .unwrap_or_else(|| asked.path.clone());
     let mut plan = world.script.take(&[&asked.path, &named_path]);
     plan.delay += world.latency;
     let entry = asked.entry(named_path, plan.behaviour.as_ref());
@@ -196,8 +198,12 @@ fn perform(world: &mut World, asked: &Asked, behaviour: Option<Behaviour>) -> An
             Answer { body: text.as_bytes().to_vec(), ..Answer::empty(StatusCode::OK) }
                 .with("content-type", "application/json; charset=utf-8")
         }
+        Some(Behaviour::SecondaryLimit { status, retry_after }) if bitbucket::speaks(asked) => {
+            bitbucket::limited(world, asked, status, retry_after)
+        }
+        _ if bitbucket::speaks(asked) => bitbucket::answer(world, asked),
         Some(Behaviour::SecondaryLimit { status, retry_after }) => github::secondary_limit(world, asked, status, retry_after),
-        // The next dialect is told by its own prefix (`/api/v4`, `/2.0`) and has its arm here.
+        // The next dialect is told by its own prefix (`/api/v4`) and has its arms above.
         None | Some(Behaviour::HalfBody | Behaviour::Hang | Behaviour::Delay { .. } | Behaviour::Reset) => github::answer(world, asked),
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     Clock,
     credentials::Caller,
     door,
+    grant::Grant,
     journal::Entry,
     quota::Quota,
     repository::Repository,
@@ -173,6 +174,16 @@ impl Forge {
     /// Registers a token. From the first on only registered ones are accepted; tokens of one login share a quota.
     pub fn allow_token(&self, token: &str, login: &str) {
         self.state.world().credentials.allow(token, login);
+    }
+
+    /// Says what kind of Bitbucket credential a token is and what its scopes are, and registers it.
+    pub fn grant_token(&self, token: &str, grant: Grant) {
+        self.state.world().credentials.grant(token, grant);
+    }
+
+    /// From now on asking Bitbucket for issues is answered 410, as it is since their removal in August 2026.
+    pub fn retire_trackers(&self) {
+        self.state.world().trackers_retired = true;
     }
 
     /// The token answers 401 from now on.

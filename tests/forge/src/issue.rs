@@ -17,6 +17,7 @@ pub struct Issue {
     pub title: String,
     pub body: Option<String>,
     pub state: IssueState,
+    /// Also says which of Bitbucket's states it is in: a word of theirs is shown as it is.
     pub state_reason: Option<String>,
     pub labels: Vec<String>,
     pub assignees: Vec<String>,
@@ -67,7 +68,8 @@ impl Issue {
                 }
             }
         }
-        if self.state == IssueState::Open && self.state_reason.as_deref() != Some("reopened") {
+        // The last two are states of their own at Bitbucket.
+        if self.state == IssueState::Open && !matches!(self.state_reason.as_deref(), Some("reopened" | "new" | "on hold")) {
             self.state_reason = None;
         }
         self.created_at = whole_seconds(self.created_at);

@@ -3,8 +3,8 @@
 //!
 //! A [`Forge`] owns the data of any number of repositories ([`Repository`]), a script of misbehaviour ([`Fault`]) and a
 //! journal of what it was asked ([`Entry`]). One request goes: journal, script, latency, dialect. A dialect is one file
-//! (`github.rs`) that turns the neutral data into what that provider says; a further one is a further file and an arm
-//! in `door.rs`.
+//! (`github.rs`, `bitbucket.rs`) that turns the neutral data into what that provider says; a further one is a further
+//! file and an arm in `door.rs`.
 //!
 //! What is absent: writing through the provider's API (tests write through [`Repository`]), filters of the issue list
 //! by label, author or milestone, GraphQL, `Last-Modified`, and the secondary limit as arithmetic (script it instead).
@@ -12,11 +12,13 @@
 #![expect(clippy::disallowed_methods, reason = "a forge is the outside world, and waits as that does")]
 
 mod alert;
+mod bitbucket;
 mod control;
 mod credentials;
 mod door;
 mod forge;
 mod github;
+mod grant;
 mod index;
 mod issue;
 mod journal;
@@ -32,6 +34,7 @@ mod words;
 
 pub use alert::{Alert, AlertState, Severity};
 pub use forge::{Forge, Options};
+pub use grant::{Grant, GrantKind};
 pub use issue::{Issue, IssueState};
 pub use journal::Entry;
 pub use quota::Quota;

@@ -6,6 +6,8 @@
 mod access;
 mod alerts;
 mod bench;
+mod bitbucket;
+mod bitbucket_access;
 mod control;
 mod faults;
 mod paging;
