@@ -17,7 +17,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    alert::AlertChange,
     credentials::Caller,
+    grant::Grant,
     issue::{Issue, IssueState},
     journal::Entry,
     quota::Quota,
@@ -74,6 +76,17 @@ enum Command {
         repository: String,
         number: u64,
     },
+    AddAlert {
+        repository: String,
+        #[serde(flatten)]
+        change: AlertChange,
+    },
+    EditAlert {
+        repository: String,
+        number: u64,
+        #[serde(flatten)]
+        change: AlertChange,
+    },
     Rename {
         repository: String,
         to: String,
@@ -105,9 +118,15 @@ enum Command {
         token: String,
         scopes: Vec<String>,
     },
+    GrantToken {
+        token: String,
+        #[serde(flatten)]
+        grant: Grant,
+    },
     RevokeToken {
         token: String,
     },
+    RetireTrackers,
     ClearJournal,
 }
 
@@ -278,6 +297,12 @@ fn obey(state: &Arc<State>, command: Command) -> Value {
         Command::RemoveVulnerability { repository: name, number } => {
             return json!({ "found": repository(&name).remove_vulnerability(number) });
         }
+        Command::AddAlert { repository: name, change } => {
+            return json!({ "number": repository(&name).add_alert(|alert| change.apply(alert)) });
+        }
+        Command::EditAlert { repository: name, number, change } => {
+            return json!({ "found": repository(&name).edit_alert(number, |alert| change.apply(alert)) });
+        }
         Command::Rename { repository: name, to } => repository(&name).rename(&to),
         Command::Remove { repository: name } => repository(&name).remove(),
         Command::Repository { repository: name, setting } => {
@@ -301,7 +326,9 @@ fn obey(state: &Arc<State>, command: Command) -> Value {
             let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
             state.world().credentials.restrict(&token, &scopes);
         }
+        Command::GrantToken { token, grant } => state.world().credentials.grant(&token, grant),
         Command::RevokeToken { token } => state.world().credentials.revoke(&token),
+        Command::RetireTrackers => state.world().trackers_retired = true,
         Command::ClearJournal => state.world().journal.clear(),
     }
     json!({})

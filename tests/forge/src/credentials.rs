@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::grant::Grant;
+
 /// Who a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
@@ -36,14 +38,27 @@ impl Caller {
 pub(crate) struct Credentials {
     registered: BTreeMap<String, String>,
     revoked: BTreeSet<String>,
-    /// What a token may be used for; one that is not here may be used for everything.
+    /// What a token may be used for at GitLab; one that is not here may be used for everything.
     scopes: BTreeMap<String, BTreeSet<String>>,
+    /// What a token is at Bitbucket.
+    grants: BTreeMap<String, Grant>,
 }
 
 impl Credentials {
     pub(crate) fn allow(&mut self, token: &str, login: &str) {
         self.revoked.remove(token);
         self.registered.insert(token.to_owned(), login.to_owned());
+    }
+
+    /// Says what a token is, and registers it under a login of its own unless it has one.
+    pub(crate) fn grant(&mut self, token: &str, grant: Grant) {
+        let login = self.login(token);
+        self.allow(token, &login);
+        self.grants.insert(token.to_owned(), grant);
+    }
+
+    pub(crate) fn granted(&self, token: &str) -> Option<&Grant> {
+        self.grants.get(token)
     }
 
     pub(crate) fn revoke(&mut self, token: &str) {

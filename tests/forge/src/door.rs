@@ -16,7 +16,7 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::{
-    control,
+    bitbucket, control,
     credentials::{short_hash, token_of},
     github, gitlab,
     journal::Entry,
@@ -180,8 +180,10 @@ async fn admit(
 
 fn receive(state: &State, asked: &mut Asked) -> (u64, Plan) {
     let mut world = state.world();
-    let named_path = github::named_path(&world, &asked.path).or_else(|| gitlab::named_path(&world, &asked.path));
-    let named_path = named_path.unwrap_or_else(|| asked.path.clone());
+    let named_path = github::named_path(&world, &asked.path)
+        .or_else(|| gitlab::named_path(&world, &asked.path))
+        .or_else(|| bitbucket::named_path(&world, &asked.path))
+        .unwrap_or_else(|| asked.path.clone());
     let mut plan = world.script.take(&[&asked.path, &named_path]);
     plan.delay += world.latency;
     let entry = asked.entry(named_path, plan.behaviour.as_ref());
@@ -207,9 +209,13 @@ fn perform(world: &mut World, asked: &Asked, behaviour: Option<Behaviour>) -> An
         Some(Behaviour::SecondaryLimit { status, retry_after }) if gitlab::owns(&asked.path) => {
             gitlab::secondary_limit(world, asked, status, retry_after)
         }
-        Some(Behaviour::SecondaryLimit { status, retry_after }) => github::secondary_limit(world, asked, status, retry_after),
-        // A dialect is told by its own prefix and has its arm here.
+        Some(Behaviour::SecondaryLimit { status, retry_after }) if bitbucket::speaks(asked) => {
+            bitbucket::limited(world, asked, status, retry_after)
+        }
+        // A dialect is told by its own prefix and has its arms here and above; what no other one takes is GitHub's.
         _ if gitlab::owns(&asked.path) => gitlab::answer(world, asked),
+        _ if bitbucket::speaks(asked) => bitbucket::answer(world, asked),
+        Some(Behaviour::SecondaryLimit { status, retry_after }) => github::secondary_limit(world, asked, status, retry_after),
         None | Some(Behaviour::HalfBody | Behaviour::Hang | Behaviour::Delay { .. } | Behaviour::Reset) => github::answer(world, asked),
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     Clock,
     credentials::Caller,
     door,
+    grant::Grant,
     journal::Entry,
     quota::Quota,
     repository::Repository,
@@ -175,10 +176,20 @@ impl Forge {
         self.state.world().credentials.allow(token, login);
     }
 
-    /// From now on the token has only these scopes (`read_api`, `read_user`, ...); what needs another answers 403, in the
-    /// dialects that know scopes.
+    /// From now on the token has only these scopes (`read_api`, `read_user`, ...) at GitLab, and what needs another answers
+    /// 403. Bitbucket's scopes are part of a [`Grant`].
     pub fn restrict_token(&self, token: &str, scopes: &[&str]) {
         self.state.world().credentials.restrict(token, scopes);
+    }
+
+    /// Says what kind of Bitbucket credential a token is and what its scopes are, and registers it.
+    pub fn grant_token(&self, token: &str, grant: Grant) {
+        self.state.world().credentials.grant(token, grant);
+    }
+
+    /// From now on asking Bitbucket for issues is answered 410, as it is since their removal in August 2026.
+    pub fn retire_trackers(&self) {
+        self.state.world().trackers_retired = true;
     }
 
     /// The token answers 401 from now on.

@@ -3,8 +3,9 @@
 //!
 //! A [`Forge`] owns the data of any number of repositories ([`Repository`]), a script of misbehaviour ([`Fault`]) and a
 //! journal of what it was asked ([`Entry`]). One request goes: journal, script, latency, dialect. A dialect is one file
-//! (`github.rs`, `gitlab.rs`) that turns the neutral data into what that provider says; a further one is a further file
-//! and an arm in `door.rs`. Which one answers, the path tells: `/api/v4` and `/api/graphql` are GitLab's.
+//! (`github.rs`, `gitlab.rs`, `bitbucket.rs`) that turns the neutral data into what that provider says; a further one is
+//! a further file and its arms in `door.rs`. Which one answers, the path tells: `/api/v4` and `/api/graphql` are
+//! GitLab's, `/2.0` is Bitbucket's, and everything else is GitHub's.
 //!
 //! What is absent: writing through the provider's API (tests write through [`Repository`]), filters of the issue list
 //! by label, author or milestone, GitHub's GraphQL, `Last-Modified`, and the secondary limit as arithmetic (script it
@@ -12,12 +13,15 @@
 
 #![expect(clippy::disallowed_methods, reason = "a forge is the outside world, and waits as that does")]
 
+mod alert;
+mod bitbucket;
 mod control;
 mod credentials;
 mod door;
 mod forge;
 mod github;
 mod gitlab;
+mod grant;
 mod index;
 mod issue;
 mod journal;
@@ -33,7 +37,9 @@ mod state;
 mod vulnerability;
 mod words;
 
+pub use alert::{Alert, AlertSeverity, AlertState};
 pub use forge::{Forge, Options};
+pub use grant::{Grant, GrantKind};
 pub use issue::{Issue, IssueState};
 pub use journal::Entry;
 pub use quota::Quota;

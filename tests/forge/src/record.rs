@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
+    alert::Alerts,
     credentials::Caller,
     index::Index,
     issue::{Issue, IssueState, whole_seconds},
@@ -35,6 +36,7 @@ pub(crate) struct Record {
     /// Issues and pull requests apart, in this order, as most forges list them.
     by_kind: [Index; 2],
     pub(crate) security: Security,
+    pub(crate) alerts: Alerts,
     /// By number, from 1; a deleted issue leaves a hole, because its number answers "gone" ever after.
     issues: Vec<Option<Issue>>,
 }
@@ -57,6 +59,7 @@ impl Record {
             index: Index::default(),
             by_kind: Default::default(),
             security: Security::default(),
+            alerts: Alerts::default(),
             issues: Vec::new(),
         }
     }

@@ -135,7 +135,7 @@ impl<'a> Ordered<'a> {
             keep(&|issue| issue.updated_at.as_millisecond() <= until);
         }
         if let Some(merged) = query.merged {
-            keep(&|issue| shapes::is_merged(issue) == merged);
+            keep(&|issue| issue.is_merged() == merged);
         }
         let login = call.caller.login();
         match query.scope {

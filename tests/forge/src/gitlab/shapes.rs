@@ -200,11 +200,6 @@ pub(super) struct MergeRequest<'a> {
     blocking_discussions_resolved: bool,
 }
 
-/// A closed pull request was merged unless it gives a reason for having been closed.
-pub(super) fn is_merged(issue: &Known) -> bool {
-    issue.pull_request && issue.state == IssueState::Closed && issue.state_reason.is_none()
-}
-
 /// The addresses all rows of one answer share.
 pub(super) struct Site<'a> {
     pub(super) record: &'a Record,
@@ -247,7 +242,7 @@ impl<'a> Site<'a> {
     }
 
     pub(super) fn merge_request(&self, issue: &'a Known) -> MergeRequest<'a> {
-        let merged = is_merged(issue);
+        let merged = issue.is_merged();
         let merger = || merged.then(|| User::of(&issue.author, self.base));
         let hash = |salt: &str| {
             let first = fingerprint(issue.title.bytes().chain(salt.bytes()).chain(issue.number.to_be_bytes()));
@@ -284,7 +279,7 @@ impl<'a> Site<'a> {
 
     fn common(&self, issue: &'a Known, sign: char, place: &str) -> Common<'a> {
         let number = issue.number;
-        let merged = is_merged(issue);
+        let merged = issue.is_merged();
         let user = |login: &'a String| User::of(login, self.base);
         let closed_at = issue.closed_at.filter(|_| !merged);
         Common {
