@@ -17,7 +17,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    alert::AlertChange,
     credentials::Caller,
+    grant::Grant,
     issue::{Issue, IssueState},
     journal::Entry,
     quota::Quota,
@@ -25,6 +27,7 @@ use crate::{
     script::Fault,
     seed::Seed,
     state::State,
+    vulnerability::{Identifier, Licence, Severity, Vulnerability, VulnerabilityState},
 };
 
 #[derive(Deserialize)]
@@ -54,6 +57,36 @@ enum Command {
         repository: String,
         number: u64,
     },
+    SeedVulnerabilities {
+        repository: String,
+        count: u64,
+    },
+    AddVulnerability {
+        repository: String,
+        #[serde(flatten)]
+        finding: Finding,
+    },
+    EditVulnerability {
+        repository: String,
+        number: u64,
+        #[serde(flatten)]
+        finding: Finding,
+    },
+    RemoveVulnerability {
+        repository: String,
+        number: u64,
+    },
+    AddAlert {
+        repository: String,
+        #[serde(flatten)]
+        change: AlertChange,
+    },
+    EditAlert {
+        repository: String,
+        number: u64,
+        #[serde(flatten)]
+        change: AlertChange,
+    },
     Rename {
         repository: String,
         to: String,
@@ -81,10 +114,26 @@ enum Command {
         token: String,
         login: String,
     },
+    RestrictToken {
+        token: String,
+        scopes: Vec<String>,
+    },
+    GrantToken {
+        token: String,
+        #[serde(flatten)]
+        grant: Grant,
+    },
     RevokeToken {
         token: String,
     },
+    RetireTrackers,
     ClearJournal,
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
 }
 
 /// What may be said of an issue; the rest stays as it is.
@@ -105,11 +154,6 @@ struct Change {
 
 impl Change {
     fn apply(self, issue: &mut Issue) {
-        fn set<T>(field: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *field = value;
-            }
-        }
         set(&mut issue.title, self.title);
         set(&mut issue.body, self.body.map(Some));
         set(&mut issue.state, self.state);
@@ -124,6 +168,34 @@ impl Change {
     }
 }
 
+/// What may be said of a vulnerability; the rest stays as it is.
+#[derive(Deserialize)]
+struct Finding {
+    title: Option<String>,
+    description: Option<String>,
+    severity: Option<Severity>,
+    state: Option<VulnerabilityState>,
+    report_type: Option<String>,
+    identifiers: Option<Vec<Identifier>>,
+    resolved_on_default_branch: Option<bool>,
+    detected_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+}
+
+impl Finding {
+    fn apply(self, found: &mut Vulnerability) {
+        set(&mut found.title, self.title);
+        set(&mut found.description, self.description.map(Some));
+        set(&mut found.severity, self.severity);
+        set(&mut found.state, self.state);
+        set(&mut found.report_type, self.report_type);
+        set(&mut found.identifiers, self.identifiers);
+        set(&mut found.resolved_on_default_branch, self.resolved_on_default_branch);
+        set(&mut found.detected_at, self.detected_at);
+        set(&mut found.updated_at, self.updated_at);
+    }
+}
+
 /// What may be said of a repository; the rest stays as it is.
 #[derive(Deserialize)]
 struct Setting {
@@ -134,6 +206,7 @@ struct Setting {
     has_issues: Option<bool>,
     large_above: Option<u64>,
     links_by_cursor: Option<bool>,
+    licence: Option<Licence>,
 }
 
 impl Setting {
@@ -157,6 +230,9 @@ impl Setting {
         }
         if let Some(by_cursor) = self.links_by_cursor {
             repository.set_links_by_cursor(by_cursor);
+        }
+        if let Some(licence) = self.licence {
+            repository.set_licence(licence);
         }
     }
 }
@@ -211,6 +287,22 @@ fn obey(state: &Arc<State>, command: Command) -> Value {
         Command::DeleteIssue { repository: name, number } => {
             return json!({ "found": repository(&name).delete_issue(number) });
         }
+        Command::SeedVulnerabilities { repository: name, count } => repository(&name).seed_vulnerabilities(count),
+        Command::AddVulnerability { repository: name, finding } => {
+            return json!({ "number": repository(&name).add_vulnerability(|found| finding.apply(found)) });
+        }
+        Command::EditVulnerability { repository: name, number, finding } => {
+            return json!({ "found": repository(&name).edit_vulnerability(number, |found| finding.apply(found)) });
+        }
+        Command::RemoveVulnerability { repository: name, number } => {
+            return json!({ "found": repository(&name).remove_vulnerability(number) });
+        }
+        Command::AddAlert { repository: name, change } => {
+            return json!({ "number": repository(&name).add_alert(|alert| change.apply(alert)) });
+        }
+        Command::EditAlert { repository: name, number, change } => {
+            return json!({ "found": repository(&name).edit_alert(number, |alert| change.apply(alert)) });
+        }
         Command::Rename { repository: name, to } => repository(&name).rename(&to),
         Command::Remove { repository: name } => repository(&name).remove(),
         Command::Repository { repository: name, setting } => {
@@ -230,7 +322,13 @@ fn obey(state: &Arc<State>, command: Command) -> Value {
             world.set_quota(&caller, quota);
         }
         Command::AllowToken { token, login } => state.world().credentials.allow(&token, &login),
+        Command::RestrictToken { token, scopes } => {
+            let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+            state.world().credentials.restrict(&token, &scopes);
+        }
+        Command::GrantToken { token, grant } => state.world().credentials.grant(&token, grant),
         Command::RevokeToken { token } => state.world().credentials.revoke(&token),
+        Command::RetireTrackers => state.world().trackers_retired = true,
         Command::ClearJournal => state.world().journal.clear(),
     }
     json!({})

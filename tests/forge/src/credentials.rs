@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::grant::Grant;
+
 /// Who a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
@@ -36,6 +38,10 @@ impl Caller {
 pub(crate) struct Credentials {
     registered: BTreeMap<String, String>,
     revoked: BTreeSet<String>,
+    /// What a token may be used for at GitLab; one that is not here may be used for everything.
+    scopes: BTreeMap<String, BTreeSet<String>>,
+    /// What a token is at Bitbucket.
+    grants: BTreeMap<String, Grant>,
 }
 
 impl Credentials {
@@ -44,8 +50,33 @@ impl Credentials {
         self.registered.insert(token.to_owned(), login.to_owned());
     }
 
+    /// Says what a token is, and registers it under a login of its own unless it has one.
+    pub(crate) fn grant(&mut self, token: &str, grant: Grant) {
+        let login = self.login(token);
+        self.allow(token, &login);
+        self.grants.insert(token.to_owned(), grant);
+    }
+
+    pub(crate) fn granted(&self, token: &str) -> Option<&Grant> {
+        self.grants.get(token)
+    }
+
     pub(crate) fn revoke(&mut self, token: &str) {
         self.revoked.insert(token.to_owned());
+    }
+
+    pub(crate) fn restrict(&mut self, token: &str, scopes: &[&str]) {
+        self.scopes.insert(token.to_owned(), scopes.iter().map(ToString::to_string).collect());
+    }
+
+    /// Whether the token was taken back, which some forges tell apart from one that never was.
+    pub(crate) fn is_revoked(&self, token: &str) -> bool {
+        self.revoked.contains(token)
+    }
+
+    /// Whether the token has one of these scopes.
+    pub(crate) fn allows(&self, token: &str, wanted: &[&str]) -> bool {
+        self.scopes.get(token).is_none_or(|scopes| wanted.iter().any(|scope| scopes.contains(*scope)))
     }
 
     /// `None` when the token is not accepted.

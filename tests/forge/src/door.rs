@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
-    body::Body,
+    body::{Body, to_bytes},
     extract::{ConnectInfo, OriginalUri, Request, State as Shared},
     response::Response,
 };
@@ -16,9 +16,9 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::{
-    control,
+    bitbucket, control,
     credentials::{short_hash, token_of},
-    github,
+    github, gitlab,
     journal::Entry,
     script::{Behaviour, Plan},
     serve::Cut,
@@ -32,12 +32,16 @@ const WRITTEN_DOWN: [&str; 7] =
 /// Long enough for the first half of a body to leave the machine before the connection is closed.
 const HALF_WAY: Duration = Duration::from_millis(20);
 
+/// No query of a client is longer; a body that is counts as none.
+const LONGEST_BODY: usize = 1 << 20;
+
 /// A request as the dialects see it.
 pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
     /// What absolute addresses begin with, without a slash at the end.
     pub(crate) base: String,
     pub(crate) at: Timestamp,
@@ -58,6 +62,7 @@ impl Asked {
             query: uri.query().map(str::to_owned),
             base: format!("http://{host}{prefix}"),
             headers,
+            body: Vec::new(),
             at,
             request_id: String::new(),
         }
@@ -85,8 +90,9 @@ impl Asked {
             path: self.path.clone(),
             named_path,
             query: self.query.clone(),
+            body: (!self.body.is_empty()).then(|| String::from_utf8_lossy(&self.body).into_owned()),
             headers: WRITTEN_DOWN.iter().filter_map(written).collect::<BTreeMap<_, _>>(),
-            credential: self.header("authorization").map(|value| short_hash(token_of(value))),
+            credential: self.header("private-token").or_else(|| self.header("authorization").map(token_of)).map(short_hash),
             status: None,
             fault: fault.map(|behaviour| behaviour.kind().to_owned()),
         }
@@ -144,6 +150,7 @@ async fn admit(
     request: Request,
 ) -> Response {
     let mut asked = Asked::new(&request, &original, state.now());
+    asked.body = to_bytes(request.into_body(), LONGEST_BODY).await.unwrap_or_default().into();
     // Before the request is written down, so that a test which saw it there cannot release it too early.
     let mut releases = state.releases.subscribe();
     let (sequence, plan) = receive(&state, &mut asked);
@@ -173,7 +180,10 @@ async fn admit(
 
 fn receive(state: &State, asked: &mut Asked) -> (u64, Plan) {
     let mut world = state.world();
-    let named_path = github::named_path(&world, &asked.path).unwrap_or_else(|| asked.path.clone());
+    let named_path = github::named_path(&world, &asked.path)
+        .or_else(|| gitlab::named_path(&world, &asked.path))
+        .or_else(|| bitbucket::named_path(&world, &asked.path))
+        .unwrap_or_else(|| asked.path.clone());
     let mut plan = world.script.take(&[&asked.path, &named_path]);
     plan.delay += world.latency;
     let entry = asked.entry(named_path, plan.behaviour.as_ref());
@@ -196,8 +206,16 @@ fn perform(world: &mut World, asked: &Asked, behaviour: Option<Behaviour>) -> An
             Answer { body: text.as_bytes().to_vec(), ..Answer::empty(StatusCode::OK) }
                 .with("content-type", "application/json; charset=utf-8")
         }
+        Some(Behaviour::SecondaryLimit { status, retry_after }) if gitlab::owns(&asked.path) => {
+            gitlab::secondary_limit(world, asked, status, retry_after)
+        }
+        Some(Behaviour::SecondaryLimit { status, retry_after }) if bitbucket::speaks(asked) => {
+            bitbucket::limited(world, asked, status, retry_after)
+        }
+        // A dialect is told by its own prefix and has its arms here and above; what no other one takes is GitHub's.
+        _ if gitlab::owns(&asked.path) => gitlab::answer(world, asked),
+        _ if bitbucket::speaks(asked) => bitbucket::answer(world, asked),
         Some(Behaviour::SecondaryLimit { status, retry_after }) => github::secondary_limit(world, asked, status, retry_after),
-        // The next dialect is told by its own prefix (`/api/v4`, `/2.0`) and has its arm here.
         None | Some(Behaviour::HalfBody | Behaviour::Hang | Behaviour::Delay { .. } | Behaviour::Reset) => github::answer(world, asked),
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     Clock,
     credentials::Caller,
     door,
+    grant::Grant,
     journal::Entry,
     quota::Quota,
     repository::Repository,
@@ -35,7 +36,7 @@ pub struct Options {
     pub hourly_limit: u64,
     /// Requests an hour for everyone without a token together.
     pub anonymous_limit: u64,
-    /// What addresses meant for people begin with.
+    /// What addresses meant for people begin with; a GitLab's begin as those it is asked under do.
     pub html_base: String,
     /// Whether tests in another process may steer it under `/_forge`.
     pub control: bool,
@@ -173,6 +174,22 @@ impl Forge {
     /// Registers a token. From the first on only registered ones are accepted; tokens of one login share a quota.
     pub fn allow_token(&self, token: &str, login: &str) {
         self.state.world().credentials.allow(token, login);
+    }
+
+    /// From now on the token has only these scopes (`read_api`, `read_user`, ...) at GitLab, and what needs another answers
+    /// 403. Bitbucket's scopes are part of a [`Grant`].
+    pub fn restrict_token(&self, token: &str, scopes: &[&str]) {
+        self.state.world().credentials.restrict(token, scopes);
+    }
+
+    /// Says what kind of Bitbucket credential a token is and what its scopes are, and registers it.
+    pub fn grant_token(&self, token: &str, grant: Grant) {
+        self.state.world().credentials.grant(token, grant);
+    }
+
+    /// From now on asking Bitbucket for issues is answered 410, as it is since their removal in August 2026.
+    pub fn retire_trackers(&self) {
+        self.state.world().trackers_retired = true;
     }
 
     /// The token answers 401 from now on.

@@ -1,7 +1,10 @@
 //! GitHub's REST API as it is on the wire: the checks every request passes in the provider's order, the routes, and the
 //! headers every answer carries.
 
+mod alerts;
 mod issues;
+mod links;
+mod pulls;
 mod refusals;
 mod shapes;
 
@@ -127,8 +130,8 @@ fn repository(world: &World, call: &Call<'_>, lead: Option<Lead>, rest: &[&str])
         ["issues", ..] if !record.has_issues => refusals::issues_disabled(),
         ["issues"] => issues::list(world, call, record),
         ["issues", number] => issues::one(world, call, record, number),
-        // The forge keeps no alerts, and this is what a repository without them says.
-        ["dependabot", "alerts"] => refusals::alerts_disabled(),
+        ["pulls"] => pulls::list(world, call, record),
+        ["dependabot", "alerts"] => alerts::list(world, call, record),
         _ => refusals::not_found(),
     }
 }

@@ -17,6 +17,7 @@ pub struct Issue {
     pub title: String,
     pub body: Option<String>,
     pub state: IssueState,
+    /// Also says which of Bitbucket's states it is in: a word of theirs is shown as it is.
     pub state_reason: Option<String>,
     pub labels: Vec<String>,
     pub assignees: Vec<String>,
@@ -50,6 +51,12 @@ impl Issue {
         }
     }
 
+    /// A pull request that was closed is merged, unless its `state_reason` is `declined`, `superseded` or `not_planned`.
+    pub(crate) fn is_merged(&self) -> bool {
+        let refused = matches!(self.state_reason.as_deref(), Some("declined" | "superseded" | "not_planned"));
+        self.pull_request && self.state == IssueState::Closed && !refused
+    }
+
     /// Makes the fields agree with each other after a writer has set some of them.
     pub(crate) fn settle(&mut self) {
         match self.state {
@@ -61,7 +68,8 @@ impl Issue {
                 }
             }
         }
-        if self.state == IssueState::Open && self.state_reason.as_deref() != Some("reopened") {
+        // The last two are states of their own at Bitbucket.
+        if self.state == IssueState::Open && !matches!(self.state_reason.as_deref(), Some("reopened" | "new" | "on hold")) {
             self.state_reason = None;
         }
         self.created_at = whole_seconds(self.created_at);

@@ -22,6 +22,8 @@ pub struct Entry {
     /// The path by the repository's name of that time, where it was asked for by number.
     pub named_path: String,
     pub query: Option<String>,
+    /// What was posted, for a GraphQL query says everything there.
+    pub body: Option<String>,
     /// The headers a test may ask about, in lower case.
     pub headers: BTreeMap<String, String>,
     /// A short stable hash of the token.

@@ -3,19 +3,25 @@
 //!
 //! A [`Forge`] owns the data of any number of repositories ([`Repository`]), a script of misbehaviour ([`Fault`]) and a
 //! journal of what it was asked ([`Entry`]). One request goes: journal, script, latency, dialect. A dialect is one file
-//! (`github.rs`) that turns the neutral data into what that provider says; a further one is a further file and an arm
-//! in `door.rs`.
+//! (`github.rs`, `gitlab.rs`, `bitbucket.rs`) that turns the neutral data into what that provider says; a further one is
+//! a further file and its arms in `door.rs`. Which one answers, the path tells: `/api/v4` and `/api/graphql` are
+//! GitLab's, `/2.0` is Bitbucket's, and everything else is GitHub's.
 //!
 //! What is absent: writing through the provider's API (tests write through [`Repository`]), filters of the issue list
-//! by label, author or milestone, GraphQL, `Last-Modified`, and the secondary limit as arithmetic (script it instead).
+//! by label, author or milestone, GitHub's GraphQL, `Last-Modified`, and the secondary limit as arithmetic (script it
+//! instead).
 
 #![expect(clippy::disallowed_methods, reason = "a forge is the outside world, and waits as that does")]
 
+mod alert;
+mod bitbucket;
 mod control;
 mod credentials;
 mod door;
 mod forge;
 mod github;
+mod gitlab;
+mod grant;
 mod index;
 mod issue;
 mod journal;
@@ -23,19 +29,24 @@ mod paging;
 mod quota;
 mod record;
 mod repository;
+mod scan;
 mod script;
 mod seed;
 mod serve;
 mod state;
+mod vulnerability;
 mod words;
 
+pub use alert::{Alert, AlertSeverity, AlertState};
 pub use forge::{Forge, Options};
+pub use grant::{Grant, GrantKind};
 pub use issue::{Issue, IssueState};
 pub use journal::Entry;
 pub use quota::Quota;
 pub use repository::Repository;
 pub use script::{Behaviour, Fault};
 pub use seed::Seed;
+pub use vulnerability::{Identifier, Licence, Severity, Vulnerability, VulnerabilityState};
 
 /// Where the forge gets the time from; it never asks the machine.
 pub type Clock = std::sync::Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;

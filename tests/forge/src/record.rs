@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
+    alert::Alerts,
     credentials::Caller,
     index::Index,
     issue::{Issue, IssueState, whole_seconds},
+    vulnerability::Security,
 };
 
 /// Identities begin here and are far apart, as they are where millions of repositories are made.
@@ -31,6 +33,10 @@ pub(crate) struct Record {
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) index: Index,
+    /// Issues and pull requests apart, in this order, as most forges list them.
+    by_kind: [Index; 2],
+    pub(crate) security: Security,
+    pub(crate) alerts: Alerts,
     /// By number, from 1; a deleted issue leaves a hole, because its number answers "gone" ever after.
     issues: Vec<Option<Issue>>,
 }
@@ -51,6 +57,9 @@ impl Record {
             created_at: whole_seconds(now),
             updated_at: whole_seconds(now),
             index: Index::default(),
+            by_kind: Default::default(),
+            security: Security::default(),
+            alerts: Alerts::default(),
             issues: Vec::new(),
         }
     }
@@ -69,6 +78,11 @@ impl Record {
             || caller.login().is_some_and(|login| {
                 self.readers.is_empty() || self.readers.contains(login) || caller.token().is_some_and(|token| self.readers.contains(token))
             })
+    }
+
+    /// The orders of the pull requests alone, or of the issues alone.
+    pub(crate) fn index_of(&self, pull_requests: bool) -> &Index {
+        &self.by_kind[usize::from(pull_requests)]
     }
 
     pub(crate) fn issue(&self, number: u64) -> Option<&Issue> {
@@ -96,6 +110,7 @@ impl Record {
         issue.revision = revision;
         issue.settle();
         self.index.insert(&issue);
+        self.by_kind[usize::from(issue.pull_request)].insert(&issue);
         self.issues.push(Some(issue));
         number
     }
@@ -103,6 +118,9 @@ impl Record {
     /// Takes issues that are numbered on from [`Self::next_number`].
     pub(crate) fn append(&mut self, issues: Vec<Issue>) {
         self.index.extend(issues.iter());
+        for (index, pull_requests) in self.by_kind.iter_mut().zip([false, true]) {
+            index.extend(issues.iter().filter(|issue| issue.pull_request == pull_requests));
+        }
         self.issues.extend(issues.into_iter().map(Some));
     }
 
@@ -117,6 +135,7 @@ impl Record {
         issue.revision = revision;
         issue.settle();
         self.index.insert(&issue);
+        self.by_kind[usize::from(issue.pull_request)].insert(&issue);
         self.issues[number as usize - 1] = Some(issue);
         true
     }
@@ -133,6 +152,7 @@ impl Record {
         let place = usize::try_from(number.checked_sub(1)?).ok()?;
         let issue = self.issues.get_mut(place)?.take()?;
         self.index.remove(&issue);
+        self.by_kind[usize::from(issue.pull_request)].remove(&issue);
         Some(issue)
     }
 }

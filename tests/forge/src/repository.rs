@@ -54,7 +54,7 @@ impl Repository {
         self.write(|record, now, revision| record.close(number, now, revision)).unwrap_or_default()
     }
 
-    /// From now on the issue is in no list, and its number answers 410.
+    /// From now on the issue is in no list, and its number answers 410, or 404 where that is the forge's way.
     pub fn delete_issue(&self, number: u64) -> bool {
         self.write(|record, _, _| record.delete(number)).unwrap_or_default()
     }
@@ -104,7 +104,7 @@ impl Repository {
 
     /// How many rows make a list large (10,000 unless told): above it links carry `after=` cursors and no last page,
     /// and a page number that a client made up and that reaches further is refused with 422. With 0 every link is a
-    /// cursor and only the first page can be asked for without one.
+    /// cursor and only the first page can be asked for without one. A GitLab only stops counting there.
     pub fn set_large_above(&self, rows: u64) {
         self.write(|record, _, _| record.large_above = rows);
     }
@@ -115,11 +115,11 @@ impl Repository {
         self.write(|record, _, _| record.links_by_cursor = by_cursor);
     }
 
-    fn read<T>(&self, look: impl FnOnce(&Record) -> T) -> Option<T> {
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Record) -> T) -> Option<T> {
         self.state.world().records.get(&self.id).map(look)
     }
 
-    fn write<T>(&self, change: impl FnOnce(&mut Record, jiff::Timestamp, u64) -> T) -> Option<T> {
+    pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Record, jiff::Timestamp, u64) -> T) -> Option<T> {
         let now = self.state.now();
         let mut world = self.state.world();
         let revision = world.next_revision();

@@ -67,7 +67,8 @@ impl Behaviour {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// A path without its query, or the beginning of one followed by `*`. A repository's issues are meant by
-    /// `/repos/{owner}/{name}/issues` also where they are asked for as `/repositories/{id}/issues`.
+    /// `/repos/{owner}/{name}/issues` also where they are asked for as `/repositories/{id}/issues`, and a GitLab project
+    /// by its encoded path (`/api/v4/projects/{group}%2F{name}/issues`) also where it is asked for by number.
     pub on: String,
     /// It strikes from this request on, counted from 1 among those that reach it.
     #[serde(default = "one")]

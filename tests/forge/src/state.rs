@@ -67,6 +67,7 @@ pub(crate) struct World {
     pub(crate) hourly_limit: u64,
     pub(crate) anonymous_limit: u64,
     pub(crate) html_base: String,
+    pub(crate) trackers_retired: bool,
     revision: u64,
 }
 
@@ -91,6 +92,7 @@ impl World {
             hourly_limit,
             anonymous_limit,
             html_base,
+            trackers_retired: false,
             revision: 0,
         }
     }

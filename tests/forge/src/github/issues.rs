@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use url::form_urlencoded;
 
 use super::{
-    Call, refusals,
+    Call, links, refusals,
     shapes::{self, ISSUE_STEP},
 };
 use crate::{
@@ -128,35 +128,19 @@ fn link(asked: &Asked, record: &Record, query: &Query, window: &Window) -> Strin
         format!("{}/repositories/{}/issues?{}", asked.base, record.id, parameters.finish())
     };
     let begun_by_cursor = !matches!(query.place, Place::Page(_));
-    let by_cursor = begun_by_cursor || record.links_by_cursor || window.total > record.large_above;
-    let mut links = Vec::new();
-    let mut add = |relation: &str, url: String| links.push(format!("<{url}>; rel=\"{relation}\""));
-    if by_cursor {
-        if let Some(last) = window.rows.last().filter(|_| window.has_next) {
-            add("next", url(query.page + 1, Some(("after", *last))));
-        }
-        if let Some(first) = window.rows.first().filter(|_| window.has_previous) {
-            add("prev", url((query.page - 1).max(1), Some(("before", *first))));
-        }
+    if begun_by_cursor || record.links_by_cursor || window.total > record.large_above {
+        links::by_cursor(window, |name, row| {
+            let page = if name == "after" { query.page + 1 } else { (query.page - 1).max(1) };
+            url(page, Some((name, row)))
+        })
     } else {
-        let last = window.total.div_ceil(query.size).max(1);
-        if window.has_previous {
-            add("prev", url((query.page - 1).min(last), None));
-        }
-        if window.has_next {
-            add("next", url(query.page + 1, None));
-            add("last", url(last, None));
-        }
-        if window.has_previous {
-            add("first", url(1, None));
-        }
+        links::by_page(window, query.page, query.size, |page| url(page, None))
     }
-    links.join(", ")
 }
 
 /// Weak, and another one for each credential: the real one varies by `Authorization`, so a new token finds nothing
 /// unchanged.
-fn tag(call: &Call<'_>, record: &Record, content: impl IntoIterator<Item = u8>) -> String {
+pub(super) fn tag(call: &Call<'_>, record: &Record, content: impl IntoIterator<Item = u8>) -> String {
     let asked = call.asked;
     let context =
         format!("{:?} {:?} {} {} {:?} {}", call.caller.token(), call.version, asked.base, asked.path, asked.query, record.full_name());

@@ -9,6 +9,7 @@ use crate::{
 };
 
 const LIST_DOCUMENT: &str = "https://docs.github.com/rest/issues/issues#list-repository-issues";
+const ALERTS_DOCUMENT: &str = "https://docs.github.com/rest/dependabot/alerts#list-dependabot-alerts-for-a-repository";
 const REST_DOCUMENT: &str = "https://docs.github.com/rest";
 
 #[derive(Serialize)]
@@ -93,11 +94,26 @@ pub(super) fn issue_deleted() -> Answer {
 }
 
 pub(super) fn alerts_disabled() -> Answer {
-    refuse(
-        StatusCode::FORBIDDEN,
-        "Dependabot alerts are disabled for this repository.",
-        "https://docs.github.com/rest/dependabot/alerts#list-dependabot-alerts-for-a-repository",
-    )
+    refuse(StatusCode::FORBIDDEN, "Dependabot alerts are disabled for this repository.", ALERTS_DOCUMENT)
+}
+
+pub(super) fn alerts_archived() -> Answer {
+    refuse(StatusCode::FORBIDDEN, "Dependabot alerts are not available for archived repositories.", ALERTS_DOCUMENT)
+}
+
+/// Says what the credential is, and in a header what it would have needed.
+pub(super) fn alerts_not_accessible(token: &str) -> Answer {
+    let kind = if token.starts_with("ghs_") { "integration" } else { "personal access token" };
+    let message = format!("Resource not accessible by {kind}");
+    refuse(StatusCode::FORBIDDEN, &message, ALERTS_DOCUMENT).with("x-accepted-github-permissions", "vulnerability_alerts=read")
+}
+
+pub(super) fn alerts_need_authentication() -> Answer {
+    refuse(StatusCode::UNAUTHORIZED, "Requires authentication", ALERTS_DOCUMENT)
+}
+
+pub(super) fn alerts_by_page() -> Answer {
+    refuse(StatusCode::BAD_REQUEST, "Pagination using the `page` parameter is not supported.", ALERTS_DOCUMENT)
 }
 
 pub(super) fn too_far() -> Answer {
@@ -110,10 +126,21 @@ pub(super) fn too_far() -> Answer {
 }
 
 pub(super) fn invalid(field: &str) -> Answer {
-    let status = StatusCode::UNPROCESSABLE_ENTITY;
-    let errors = Some([Invalid { resource: "Issue", field, code: "invalid" }]);
-    let refusal = Refusal { message: "Validation Failed", errors, documentation_url: LIST_DOCUMENT, status: "422".to_owned() };
-    Answer::json(status, &refusal)
+    invalid_field("Issue", field, LIST_DOCUMENT)
+}
+
+pub(super) fn invalid_pulls(field: &str) -> Answer {
+    invalid_field("PullRequest", field, "https://docs.github.com/rest/pulls/pulls#list-pull-requests")
+}
+
+pub(super) fn invalid_alerts(field: &str) -> Answer {
+    invalid_field("RepositoryVulnerabilityAlert", field, ALERTS_DOCUMENT)
+}
+
+fn invalid_field(resource: &str, field: &str, documentation_url: &str) -> Answer {
+    let errors = Some([Invalid { resource, field, code: "invalid" }]);
+    let refusal = Refusal { message: "Validation Failed", errors, documentation_url, status: "422".to_owned() };
+    Answer::json(StatusCode::UNPROCESSABLE_ENTITY, &refusal)
 }
 
 /// A renamed repository is found by its number, which does not change.

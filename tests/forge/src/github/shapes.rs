@@ -54,7 +54,7 @@ impl<'a> User<'a> {
 }
 
 #[derive(Serialize)]
-struct Label<'a> {
+pub(super) struct Label<'a> {
     id: u64,
     node_id: String,
     url: String,
@@ -169,11 +169,11 @@ impl<'a> Site<'a> {
             body: issue.body.as_deref(),
             closed_by: None,
             performed_via_github_app: None,
-            state_reason: issue.state_reason.as_deref(),
+            state_reason: issue.state_reason.as_deref().filter(|_| !issue.pull_request),
         }
     }
 
-    fn user(&self, login: &'a str) -> User<'a> {
+    pub(super) fn user(&self, login: &'a str) -> User<'a> {
         User::of(login, self.base, self.html_base)
     }
 
@@ -182,7 +182,7 @@ impl<'a> Site<'a> {
         first.map_or(Assignee::Nobody, |login| Assignee::Is(self.user(login)))
     }
 
-    fn label(&self, name: &'a str) -> Label<'a> {
+    pub(super) fn label(&self, name: &'a str) -> Label<'a> {
         let id = fingerprint(name.bytes()) % 9_000_000_000 + 1_000_000_000;
         let address: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
         Label {
@@ -203,7 +203,7 @@ impl<'a> Site<'a> {
             diff_url: format!("{html_url}.diff"),
             patch_url: format!("{html_url}.patch"),
             html_url,
-            merged_at: issue.closed_at,
+            merged_at: issue.closed_at.filter(|_| issue.is_merged()),
         }
     }
 }

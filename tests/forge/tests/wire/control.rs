@@ -48,6 +48,16 @@ async fn every_command_works_over_http() {
     assert_eq!(header(&bench.get(ISSUES).await, "x-ratelimit-remaining").unwrap(), "2");
     order(&bench, "repository", json!({ "repository": web, "private": true, "readers": ["first"], "large_above": 0 })).await;
     assert!(relation(&bench.get(&format!("{ISSUES}?per_page=2")).await, "next").unwrap().contains("after="));
+    let alert = order(&bench, "add_alert", json!({ "repository": web, "severity": "critical" })).await;
+    assert_eq!(alert, json!({ "number": 1 }));
+    order(&bench, "edit_alert", json!({ "repository": web, "number": 1, "state": "fixed" })).await;
+    let alerts = bench.json("/repos/acme/web/dependabot/alerts?severity=critical").await;
+    assert_eq!(alerts[0]["fixed_at"], "2026-11-20T12:00:00Z");
+    let grant = json!({ "token": "bot", "kind": "repository_token", "repository": "acme/web", "scopes": ["repository"] });
+    order(&bench, "grant_token", grant).await;
+    order(&bench, "retire_trackers", json!({})).await;
+    let retired = bench.anonymous("/2.0/repositories/acme/web/issues").send().await.unwrap();
+    assert_eq!(retired.status(), 410);
     order(&bench, "allow_token", json!({ "token": "first", "login": "alice" })).await;
     order(&bench, "rename", json!({ "repository": web, "to": "acme/site" })).await;
     assert_eq!(bench.get(ISSUES).await.status(), 301);

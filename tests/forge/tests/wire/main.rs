@@ -4,8 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod alerts;
 mod bench;
+mod bitbucket;
+mod bitbucket_access;
 mod control;
 mod faults;
+mod gitlab;
 mod paging;
+mod pulls;
 mod quota;
