@@ -84,6 +84,9 @@ pub struct Asked {
     pub cooldown: Duration,
     pub on_conflict: OnConflict,
     pub on_blocked: OnBlocked,
+    /// Whether it ends a run whose worker was lost, rather than to leave that to the
+    /// tick, which revives it.
+    pub takes_over: bool,
     /// An admin gave a reason to pass over the cooldown.
     pub overrides_cooldown: bool,
     pub work: Work,
@@ -123,19 +126,29 @@ pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
             {
                 return Admission::Attach(id);
             }
-            Displacement::Not if follows(run, asked) => return follow(gate, id, asked),
+            Displacement::Not if follows(run, asked) => {
+                // Whoever did not ask to come after this very run obeys what holds then.
+                return match cooling(gate, asked).filter(|_| asked.on_conflict != OnConflict::FollowUp) {
+                    Some(refusal) => Admission::Refuse(refusal),
+                    None => follow(gate, id, asked),
+                };
+            }
             Displacement::Not => {
                 return Admission::Refuse(Refusal::InProgress { run: id, holder: Some(Box::new(run.clone())) });
             }
         },
     };
     let own_cooldown = displaced.is_some() && gate.holder.is_some() && gate.cool_run == gate.holder;
-    if asked.rule.obeys && !asked.overrides_cooldown && !own_cooldown {
-        if let Some(until) = gate.cool_until.filter(|until| *until > asked.now) {
-            return Admission::Refuse(Refusal::Cooling { until, since: gate.cool_since });
-        }
+    if let Some(refusal) = cooling(gate, asked).filter(|_| !own_cooldown) {
+        return Admission::Refuse(refusal);
     }
     Admission::Take { gate: Box::new(take(gate, displaced.as_ref(), asked)), displaced: displaced.map(Box::new) }
+}
+
+/// The cooldown that is in this wish's way, if one is.
+fn cooling(gate: &Gate, asked: &Asked) -> Option<Refusal> {
+    let until = gate.cool_until.filter(|until| *until > asked.now && asked.rule.obeys && !asked.overrides_cooldown)?;
+    Some(Refusal::Cooling { until, since: gate.cool_since })
 }
 
 /// Whether this wish may come after what is there. Nothing comes after the
@@ -194,6 +207,9 @@ fn displace(run: &Run, asked: &Asked) -> Displacement {
         return Displacement::Not;
     }
     let dead = run.lease_until.is_some_and(|until| until < asked.now);
+    if dead && !asked.takes_over && run.status != RunStatus::Cancelling {
+        return Displacement::Not;
+    }
     if asked.on_conflict == OnConflict::Restart {
         return Displacement::By(Box::new(crate::moves::end_cancelled(run, asked.now, "replaced by a new run")));
     }
@@ -229,8 +245,10 @@ fn take(gate: &Gate, displaced: Option<&Run>, asked: &Asked) -> Gate {
     let mut taken = gate.clone();
     if let Some(displaced) = displaced {
         give_back(&mut taken, displaced);
+        taken = decided(taken, displaced);
     }
-    if let Some(error) = displaced.and_then(|run| run.error.as_ref()) {
+    // That a decision could not be carried out is no error of the source's.
+    if let Some(error) = displaced.filter(|run| !run.work.decides()).and_then(|run| run.error.as_ref()) {
         taken.status_before = SourceStatus::Error;
         taken.error_before = Some(error.message.clone());
     } else if gate.status != SourceStatus::Syncing {
@@ -312,7 +330,8 @@ fn counted_in(mut gate: Gate, counted: Counted) -> Gate {
 /// What a decision on held items did so far, however it ended.
 fn decided(mut gate: Gate, run: &Run) -> Gate {
     if run.work.decides() {
-        gate.held_deletions = gate.held_deletions.saturating_sub(run.progress.processed);
+        let is_done = matches!(run.status, RunStatus::Completed | RunStatus::CompletedWithWarnings);
+        gate.held_deletions = if is_done { 0 } else { gate.held_deletions.saturating_sub(run.progress.processed) };
         gate.item_count = gate.item_count.map(|count| count.saturating_sub(run.results.deleted));
     }
     gate

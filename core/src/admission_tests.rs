@@ -63,6 +63,7 @@ pub(super) fn asked(surface: Surface) -> Asked {
         cooldown: Duration::from_mins(5),
         on_conflict: OnConflict::Reject,
         on_blocked: OnBlocked::Reject,
+        takes_over: true,
         overrides_cooldown: false,
         work: Work::Sync,
     }

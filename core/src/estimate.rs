@@ -124,7 +124,9 @@ pub fn is_silent(run: &Run, now: Moment) -> bool {
 }
 
 fn silence(run: &Run, now: Moment) -> Duration {
-    let heard = [run.last_progress_at, run.started_at, run.paused_at].into_iter().flatten().max().unwrap_or(run.created_at);
+    // What it waited for by right is no silence.
+    let begun = run.trail.iter().rev().find(|noted| matches!(noted.what.as_str(), "run.claimed" | "run.promoted")).map(|noted| noted.at);
+    let heard = [run.last_progress_at, run.started_at, run.paused_at, begun].into_iter().flatten().max().unwrap_or(run.created_at);
     now.since(heard)
 }
 

@@ -13,6 +13,7 @@ use crate::model::{
     ID_RULE, Limits, Member, Person, Project, ProjectId, Right, Role, Source, Token, UserId, Workspace, WorkspaceId, is_id,
 };
 use crate::plane::Plane;
+use crate::queue::Job;
 use crate::status;
 use crate::store::conditions::{self, Write};
 use crate::store::items::Audit;
@@ -166,7 +167,20 @@ pub async fn change_workspace(plane: &Plane, asker: &Asker, slug: &WorkspaceId, 
         }
     };
     copy_limits(plane, &changed).await?;
+    if change.max_concurrent_runs.is_some() {
+        pass_slots_on(plane, &changed).await?;
+    }
     Ok(changed)
+}
+
+/// Whoever waits for a slot may find one now. As many are woken as there may be
+/// slots; who finds none waits on.
+async fn pass_slots_on(plane: &Plane, workspace: &Workspace) -> Result<(), Error> {
+    for _ in 0..workspace.limits.max_concurrent_runs.unwrap_or(u64::MAX) {
+        let Some(run) = plane.store.next_waiting(&workspace.slug).await? else { break };
+        plane.queue.send(&Job::for_run(&run), &run.workspace, Duration::ZERO).await?;
+    }
+    Ok(())
 }
 
 fn apply(workspace: &mut Workspace, change: &ChangedWorkspace) -> Result<(), Error> {

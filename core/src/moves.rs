@@ -19,6 +19,8 @@ const FIRST_RESEND: Duration = Duration::from_secs(90);
 /// How much too early a delayed message may come, clocks being what they are.
 const EARLY: Duration = Duration::from_secs(2);
 const LONGEST_RESEND: Duration = Duration::from_mins(15);
+/// Whoever waits for a slot looks again by itself, should nobody pass one on.
+const LONGEST_HELD_BACK: Duration = Duration::from_mins(5);
 
 /// Why a message does not get its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +116,15 @@ pub fn follow(run: &Run, after: RunId, now: Moment) -> Run {
     let mut following = run.clone();
     following.status = RunStatus::Queued;
     following.follows = Some(after);
-    following.status_reason = Some(format!("begins when run {after} has ended"));
+    following.status_reason = Some(self::after(after));
     following.resumes_at = None;
     following.next_send_at = Some(now.plus(LONGEST_RESEND));
     following.version += 1;
     following
+}
+
+fn after(run: RunId) -> String {
+    format!("begins when run {run} has ended")
 }
 
 /// What it waited for is over: it holds its gate, and its message is sent.
@@ -313,8 +319,11 @@ pub fn nudge(run: &Run, now: Moment) -> Nudge {
 }
 
 /// The run that it follows is still there: it is looked at again later.
-pub fn wait_on(run: &Run, now: Moment) -> Run {
+pub fn wait_on(run: &Run, holder: RunId, now: Moment) -> Run {
     let mut waiting = run.clone();
+    // Someone else may hold the gate by now.
+    waiting.follows = Some(holder);
+    waiting.status_reason = Some(after(holder));
     waiting.next_send_at = Some(now.plus(LONGEST_RESEND));
     waiting.version += 1;
     waiting
@@ -323,7 +332,8 @@ pub fn wait_on(run: &Run, now: Moment) -> Run {
 /// The run with its next send moved on: 90 seconds, doubling to 15 minutes.
 fn resend(run: &Run, now: Moment) -> Run {
     let mut sent = run.clone();
-    let span = FIRST_RESEND.saturating_mul(1 << run.sends.min(10)).min(LONGEST_RESEND);
+    let longest = if run.held_back { LONGEST_HELD_BACK } else { LONGEST_RESEND };
+    let span = FIRST_RESEND.saturating_mul(1 << run.sends.min(10)).min(longest);
     sent.next_send_at = Some(now.plus(span));
     sent.sends += 1;
     sent.version += 1;

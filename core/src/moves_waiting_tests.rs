@@ -221,8 +221,9 @@ fn the_tick_sees_to_runs_that_wait_outside_when_they_are_due() {
     ] {
         assert_eq!(nudged(&waiting), expected, "{case}");
     }
-    let waits = wait_on(&following(0), NOW);
-    assert_eq!(waits, Run { next_send_at: Some(at(900)), version: 11, ..following(0) }, "nothing else, and no line on its trail");
+    let waits = wait_on(&following(0), BEFORE, NOW);
+    let reason = Some(format!("begins when run {BEFORE} has ended"));
+    assert_eq!(waits, Run { next_send_at: Some(at(900)), status_reason: reason, version: 11, ..following(0) }, "no line on its trail");
     assert!(matches!(nudge(&waits, at(899)), Nudge::NotDue));
     assert!(matches!(nudge(&waits, at(900)), Nudge::Attend));
 }

@@ -45,8 +45,8 @@ pub async fn source(plane: &Plane, asker: &Asker, id: &SourceId) -> Result<Looke
         Some(key) => plane.store.quota(&key).await?,
         None => None,
     };
-    let holder = rows.latest.iter().find(|run| Some(run.id) == rows.gate.holder);
-    let stalled = holder.is_some_and(|run| estimate::is_stalled(run, plane.config.lease, plane.clock.now()));
+    let holder = crate::trigger::holder(plane, &rows).await?;
+    let stalled = holder.is_some_and(|run| estimate::is_stalled(&run, plane.config.lease, plane.clock.now()));
     Ok(Looked { source: rows.source, gate: rows.gate, role, quota, stalled })
 }
 
@@ -81,7 +81,8 @@ pub async fn position(plane: &Plane, run: &Run) -> Result<Option<u64>, Fault> {
         return Ok(None);
     }
     let newest = plane.store.runs_in(&run.workspace, None, MOST_LOOKED_AT).await?;
-    let before = newest.iter().filter(|(_, other)| other.status == RunStatus::Queued && other.id < run.id).count();
+    let before =
+        newest.iter().filter(|(_, other)| other.status == RunStatus::Queued && other.follows.is_none() && other.id < run.id).count();
     Ok(Some(before as u64))
 }
 

@@ -326,18 +326,22 @@ impl Store {
     }
 
     /// Puts on record that someone joined a run, remembers their key, and widens
-    /// what the run is to do, if that is needed: one transaction.
+    /// what the run is to do, if that is needed over the version it had: one
+    /// transaction.
     pub async fn join(
         &self,
         workspace: &WorkspaceId,
         audit: (&str, &Audit),
         key: Option<(&str, Idempotency)>,
-        widened: Option<(&Run, u64)>,
+        joined: (&Run, Option<u64>),
         now: Moment,
     ) -> Result<Joined, Fault> {
         let mut writes = Vec::new();
-        if let Some((run, seen)) = widened {
-            writes.push(conditions::put_over(RUN, self.run_row(run)?, seen));
+        match joined {
+            (run, Some(seen)) => writes.push(conditions::put_over(RUN, self.run_row(run)?, seen)),
+            // Whoever ended it meanwhile was first.
+            (run, None) if run.waits_outside() => writes.push(conditions::unchanged(RUN, keys::run(&run.owner, run.id), run.version)),
+            (_, None) => {}
         }
         if let Some((scope, idempotency)) = key {
             writes.push(conditions::put_unless_live("idempotency", idempotency_row(scope, &idempotency)?, now));
@@ -347,7 +351,7 @@ impl Store {
             Commit::Done => Joined::Done,
             Commit::Lost(Lost { what: RUN, row }) => {
                 let winner: Option<Run> = row.map(decode).transpose()?;
-                if winner.as_ref() == widened.map(|(run, _)| run) { Joined::Done } else { Joined::RunLost }
+                if winner.as_ref() == Some(joined.0) { Joined::Done } else { Joined::RunLost }
             }
             Commit::Lost(lost) => Joined::KeyTaken(lost.row.map(decode).transpose()?),
         })

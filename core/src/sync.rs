@@ -110,8 +110,10 @@ pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, F
             Place::Free(with) => with,
             Place::Full { is_known } => match hold_back(plane, run, is_known).await? {
                 Ok(slice) => return Ok(slice),
-                Err(won) => {
-                    run = won;
+                // It moved, or waits as of now: a slot that became free meanwhile
+                // was passed on to nobody, so it looks once more.
+                Err(now_is) => {
+                    run = now_is;
                     continue;
                 }
             },
@@ -129,7 +131,7 @@ pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, F
 }
 
 /// There is no room for the run: it waits until another of its workspace ends.
-/// The row that won, if it was moved meanwhile.
+/// The row as it is now, if that is news.
 async fn hold_back(plane: &Plane, run: Run, is_known: bool) -> Result<Result<Slice, Run>, Fault> {
     if run.held_back && is_known {
         return Ok(Ok(Slice::HeldBack));
@@ -139,7 +141,7 @@ async fn hold_back(plane: &Plane, run: Run, is_known: bool) -> Result<Result<Sli
     match plane.store.save_run(&waiting, run.version, with).await? {
         Saved::Done => {
             info!(decision = "run.held_back", workspace = %run.workspace, source = source_of(&run), run = %run.id, "no slot is free");
-            Ok(Ok(Slice::HeldBack))
+            Ok(Err(waiting))
         }
         Saved::Lost(Some(won)) => Ok(Err(*won)),
         Saved::Lost(None) => Ok(Ok(Slice::Unknown)),
@@ -229,7 +231,11 @@ pub(crate) async fn end_run(
         Ended::Lost(won) => Ok(Saved::Lost(won)),
         Ended::Done { promoted } => {
             report_end(plane, ended, now);
-            for next in promoted.into_iter().map(|next| *next).chain(freed_slot(plane, before).await) {
+            if let Some(next) = promoted {
+                crate::trigger::report_start(plane, &next, now);
+                send(plane, &next, Duration::ZERO).await;
+            }
+            if let Some(next) = freed_slot(plane, before).await {
                 send(plane, &next, Duration::ZERO).await;
             }
             Ok(Saved::Done)
@@ -260,7 +266,8 @@ pub(crate) fn machinery() -> UserId {
 }
 
 pub(crate) fn report_end(plane: &Plane, ended: &Run, now: Moment) {
-    let took = now.since(ended.created_at);
+    // Neither what it waited for before it began, nor its pauses.
+    let took = now.since(ended.started_at.unwrap_or(now)).saturating_sub(Duration::from_millis(ended.waited));
     info!(decision = "run.ended", workspace = %ended.workspace, source = source_of(ended), run = %ended.id, epoch = ended.epoch,
         outcome = ended.status.as_str(), error = ended.error.as_ref().map_or("", |error| error.code.as_str()),
         seconds = took.as_secs(), created = ended.results.created, updated = ended.results.updated,

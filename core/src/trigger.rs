@@ -28,6 +28,7 @@ pub(crate) use parking::{Woken, attend, unpark};
 pub use record::audit_of;
 
 use attempt::Attempt;
+pub(crate) use attempt::{holder, report_start};
 use record::refuse;
 
 const LONGEST_REASON: usize = 1_000;

@@ -102,7 +102,8 @@ async fn what_waits_for_a_quota_outlives_the_process() {
 
 /// The run in its way is cut off with its process, and goes on first.
 async fn what_waits_for_a_run_outlives_the_process() {
-    let world = World::local().await;
+    let hot = [("PULLCORD_COOLDOWN_REPOSITORY", "PT0S")];
+    let world = World::local_with(&hot).await;
     let source = source(&world).await;
     world.forge.script(Fault::on(&source.issues, Behaviour::Hang));
     let running = source.ask(&world).await;
@@ -110,7 +111,7 @@ async fn what_waits_for_a_run_outlives_the_process() {
     let next = source.ask(&world).await;
     assert_eq!([&running["outcome"], &next["outcome"]], ["accepted", "follow_up"]);
 
-    let world = world.restarted(&[]).await;
+    let world = world.restarted(&hot).await;
     world.tick().await;
 
     let (before, after) = (source.ended(&world, &running).await, source.ended(&world, &next).await);

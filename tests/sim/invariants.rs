@@ -26,6 +26,8 @@ pub(super) struct Watch {
     /// Cooldowns given back in a row, and the runs whose own was kept for that.
     refunds: BTreeMap<SourceId, u32>,
     excused: BTreeSet<RunId>,
+    /// As many items as somebody was shown when they decided on them.
+    shown: BTreeMap<RunId, u64>,
     /// The epochs at which messages of a run were given up.
     letters: BTreeMap<RunId, BTreeSet<u64>>,
     /// A process ended, and what it leased with it.
@@ -44,6 +46,7 @@ impl Watch {
             seen: BTreeMap::new(),
             refunds: BTreeMap::new(),
             excused: BTreeSet::new(),
+            shown: BTreeMap::new(),
             letters: BTreeMap::new(),
             restarted: false,
             moves: Tally::default(),
@@ -172,6 +175,14 @@ impl Watch {
             let looks_bad = run.results.deleted * FUSE_SHARE > there_before;
             if looks_bad && before.is_none_or(|before| !before.status.is_terminal()) {
                 return broken("removed more than an accident may");
+            }
+        }
+        if run.work == Work::ApproveDeletions {
+            let gate = self.rows.gate(run.source.as_ref().unwrap());
+            // The gate changes its count when the run has ended, not before.
+            let shown = *self.shown.entry(run.id).or_insert(if run.status.is_terminal() { u64::MAX } else { gate.held_deletions });
+            if run.results.deleted > shown {
+                return broken(&format!("removed more than the {shown} items that somebody was shown"));
             }
         }
         let Some(before) = before else {

@@ -148,8 +148,9 @@ pub fn quota(workspace: &WorkspaceId, host: &str, principal: &str, resource: &st
     key(workspace_partition(workspace), format!("Q#{host}#{principal}#{resource}"))
 }
 
-/// Where the slots of a workspace are, and the runs that wait for one.
-pub const SLOTS: &str = "N#";
+/// How the slots of a workspace begin, and the runs that wait for one.
+pub const SLOTS: &str = "N#s#";
+pub const WAITING: &str = "N#w#";
 
 pub fn slot(workspace: &WorkspaceId, number: u64) -> Key {
     key(workspace_partition(workspace), format!("N#s#{number:06}"))

@@ -45,14 +45,14 @@ impl Store {
     /// A place for `run` among at most `most` of its workspace.
     pub async fn place(&self, run: &Run, most: u64, now: Moment) -> Result<Place, Fault> {
         let partition = keys::workspace_partition(&run.workspace);
-        let rows = self.table.query(Query::partition(partition, Range::BeginsWith(keys::SLOTS.to_owned()))).await?;
+        let query = Query::partition(partition, Range::BeginsWith(keys::SLOTS.to_owned()));
+        let waiting = keys::waiting(&run.workspace, run.id);
+        let known = async { if run.held_back { self.table.get(&waiting).await } else { Ok(None) } };
+        let (rows, known) = futures::try_join!(self.table.query(query), known)?;
+        let is_known = known.is_some();
         let mut slots: HashMap<String, Slot> = HashMap::new();
-        let mut is_known = false;
         for row in rows {
-            match text(&row, "kind") {
-                "slot" => drop(slots.insert(text(&row, "SK").to_owned(), decode(row)?)),
-                _ => is_known |= decode::<Waiting>(row)?.run == run.id,
-            }
+            slots.insert(text(&row, "SK").to_owned(), decode(row)?);
         }
         let taken: Vec<Key> = slots.values().map(|slot| keys::run(&slot.owner, slot.run)).collect();
         let holders = super::readable(self.table.get_many(&taken).await?);
@@ -104,7 +104,7 @@ impl Store {
     /// Takes the run that waits longest for a slot out of the queue of those.
     pub async fn next_waiting(&self, workspace: &WorkspaceId) -> Result<Option<Run>, Fault> {
         loop {
-            let range = Range::BeginsWith(format!("{}w#", keys::SLOTS));
+            let range = Range::BeginsWith(keys::WAITING.to_owned());
             let query = Query { limit: Some(1), ..Query::partition(keys::workspace_partition(workspace), range) };
             let Some(row) = self.table.query(query).await?.pop() else { return Ok(None) };
             let waiting: Waiting = decode(row)?;

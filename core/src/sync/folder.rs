@@ -13,7 +13,6 @@ use super::held::Held;
 use super::items::{Changes, compare, count, parts, writes};
 use super::missing::{self, Compared};
 use super::{End, Stop};
-use crate::admission::Counted;
 use crate::documents::{self, Document, Listing, Skipped, Unusable};
 use crate::error::Fault;
 use crate::model::{Item, Source, Stage};
@@ -148,19 +147,21 @@ fn same_document(before: &Item, now: &Item) -> bool {
 /// Removes stored documents that the listing does not have any more.
 async fn remove_absent(held: &mut Held<'_>, source: &Source, listing: &Listing) -> Result<End, Stop> {
     let present: HashSet<&str> = listing.paths.iter().map(String::as_str).collect();
-    let (mut stored, mut absent) = (0, Vec::new());
+    let (mut stored, mut absent, mut there) = (0, Vec::new(), HashSet::new());
     for shard in keys::item_shards() {
         for found in held.plane.store.items_in_shard(&source.id, &shard).await? {
             stored += 1;
             if !found.item.path.as_deref().is_some_and(|path| present.contains(path)) {
                 absent.push(found.item.id());
+            } else if !listing.unread.is_empty() {
+                there.insert(found.item.id());
             }
         }
         held.heartbeat().await?;
     }
     if !listing.unread.is_empty() {
-        // What could not be looked at is not known to be gone.
-        return Ok(End::Done { counted: Counted { items: Some(stored as u64), held_deletions: None }, with: Vec::new() });
+        // What could not be looked at is not known to be gone; what was seen is there.
+        return missing::release(held, source, stored, &there, &place(&Place::Removing)?).await;
     }
     missing::settle(held, source, Compared { stored, absent }, &place(&Place::Removing)?).await
 }

@@ -7,12 +7,13 @@ use super::held::Held;
 use super::items::MOST_ITEMS;
 use super::{End, Stop};
 use crate::admission::Counted;
+use crate::documents;
 use crate::error::Fault;
 use crate::model::{Run, Source, Stage};
 use crate::planted::{Bug, is_planted};
 use crate::store::Store;
 use crate::store::conditions::Write;
-use crate::store::items::HeldItem;
+use crate::store::items::{HeldItem, StoredItem};
 
 /// Removals up to this number, or up to this share of what was there, are done;
 /// over both they are held for a person.
@@ -107,20 +108,36 @@ fn done(items: usize, held_deletions: usize) -> End {
     End::Done { counted, with: Vec::new() }
 }
 
-/// Somebody confirmed that what is held is meant to be gone.
+/// What waits for a decision, if it is what the person was shown: a listing that
+/// began to replace the set and did not come to its end leaves another.
+async fn undecided(held: &Held<'_>, source: &Source) -> Result<Result<Vec<HeldItem>, End>, Stop> {
+    let store = &held.plane.store;
+    let undecided: Vec<HeldItem> = store.held(&source.id).await?.into_iter().filter(|one| !one.discarded).collect();
+    let shown = store.gate(&held.run.owner).await?.held_deletions;
+    if undecided.len() as u64 + held.run.progress.processed == shown {
+        return Ok(Ok(undecided));
+    }
+    let why = "a sync began to list anew what is missing and did not come to its end: sync again, look at what is held then, and decide";
+    Ok(Err(End::failed("HELD_SET_CHANGED", why, None)))
+}
+
+/// Somebody confirmed that what is held is meant to be gone. What is there again by
+/// now is not removed all the same.
 pub(super) async fn approve(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
-    loop {
-        let some: Vec<HeldItem> =
-            held.plane.store.held(&source.id).await?.into_iter().filter(|one| !one.discarded).take(MOST_ITEMS / 2).collect();
-        if some.is_empty() {
-            break;
-        }
+    let undecided = match undecided(held, source).await? {
+        Ok(undecided) => undecided,
+        Err(end) => return Ok(end),
+    };
+    for some in undecided.chunks(MOST_ITEMS / 2) {
+        let ids: Vec<String> = some.iter().map(|one| one.item.clone()).collect();
+        let there = still_there(held, source, &ids).await?;
         let mut run = held.run.clone();
-        run.results.deleted += some.len() as u64;
+        run.results.deleted += (some.len() - there.len()) as u64;
         run.progress.processed += some.len() as u64;
         run.progress.stage = Some(Stage::Removing);
-        let both = |one: &HeldItem| [Store::item_delete(&source.id, &one.item), Store::held_delete(&source.id, &one.item)];
-        held.commit_part(run, some.iter().flat_map(both).collect()).await?;
+        let removed = ids.iter().filter(|id| !there.contains(*id)).map(|id| Store::item_delete(&source.id, id));
+        let decided = ids.iter().map(|id| Store::held_delete(&source.id, id));
+        held.commit_part(run, removed.chain(decided).collect()).await?;
         if held.time_is_up() {
             return Ok(End::TimeUp);
         }
@@ -128,9 +145,38 @@ pub(super) async fn approve(held: &mut Held<'_>, source: &Source) -> Result<End,
     Ok(End::Done { counted: Counted::default(), with: Vec::new() })
 }
 
+/// Which of these items are there again, as far as that can be seen at once.
+async fn still_there(held: &Held<'_>, source: &Source, ids: &[String]) -> Result<HashSet<String>, Stop> {
+    let roots = &held.plane.config.document_roots;
+    let Some(Ok(folder)) = source.path.as_deref().map(|path| documents::resolve(path, roots)) else { return Ok(HashSet::new()) };
+    let items = held.plane.store.items_by_id(&source.id, ids).await?;
+    let is_there = |stored: &StoredItem| stored.item.path.as_ref().is_some_and(|path| folder.join(path).is_file());
+    Ok(items.iter().filter(|stored| is_there(stored)).map(|stored| stored.item.id()).collect())
+}
+
+/// What an incomplete listing shows is there, and so waits for no decision.
+pub(super) async fn release(
+    held: &mut Held<'_>,
+    source: &Source,
+    stored: usize,
+    present: &HashSet<String>,
+    place: &str,
+) -> Result<End, Stop> {
+    let before = held.plane.store.held(&source.id).await?;
+    let (there, gone): (Vec<&HeldItem>, Vec<&HeldItem>) = before.iter().partition(|one| present.contains(&one.item));
+    let writes = there.iter().map(|one| Store::held_delete(&source.id, &one.item)).collect();
+    if let Some(end) = write_all(held, writes, place, |_, _| {}).await? {
+        return Ok(end);
+    }
+    Ok(done(stored, gone.iter().filter(|one| !one.discarded).count()))
+}
+
 /// Somebody decided that what is held stays.
 pub(super) async fn discard(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
-    let undecided: Vec<HeldItem> = held.plane.store.held(&source.id).await?.into_iter().filter(|one| !one.discarded).collect();
+    let undecided = match undecided(held, source).await? {
+        Ok(undecided) => undecided,
+        Err(end) => return Ok(end),
+    };
     for part in undecided.chunks(MOST_ITEMS) {
         let mut run = held.run.clone();
         run.progress.processed += part.len() as u64;

@@ -96,11 +96,11 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         fresh: None,
         quota: None,
     };
-    reading.turn_to(held, place.as_ref().map_or(first, Place::stream)).await?;
+    reading.turn_to(held, place.as_ref().and_then(Place::stream).unwrap_or(first)).await?;
     let request = match place {
         Some(Place::Page(request)) if reading.is_home(&request) => request,
         Some(Place::Page(_)) => reading.first_page(&held.run),
-        Some(Place::Done(_)) => match reading.finish(held).await? {
+        Some(Place::Done(_) | Place::Finished) => match reading.finish(held).await? {
             Ok(next) => next,
             Err(end) => return Ok(end),
         },

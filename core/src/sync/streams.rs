@@ -28,13 +28,16 @@ pub(super) enum Place {
     Page(PageRequest),
     /// All pages of this stream are read; what it remembers is yet to be written.
     Done(Stream),
+    /// The same of a run's only stream, as the build before this one kept it.
+    Finished,
 }
 
 impl Place {
-    pub(super) fn stream(&self) -> Stream {
+    pub(super) fn stream(&self) -> Option<Stream> {
         match self {
-            Self::Page(request) => request.stream,
-            Self::Done(stream) => *stream,
+            Self::Page(request) => Some(request.stream),
+            Self::Done(stream) => Some(*stream),
+            Self::Finished => None,
         }
     }
 

@@ -60,6 +60,11 @@ impl Attempt<'_> {
             }
             let admission = match (admit(&rows.gate, holder.as_ref(), &asked), &low) {
                 (Admission::Take { .. }, Some(quota)) => Admission::Refuse(quota_low(quota)),
+                // Nothing checks it in the transaction: its turn comes later.
+                (Admission::Follow { gate, after }, _) => match self.low_quota(&rows.source, floor).await? {
+                    Some(quota) => Admission::Refuse(quota_low(&quota)),
+                    None => Admission::Follow { gate, after },
+                },
                 (admission, _) => admission,
             };
             let entry = match admission {
@@ -139,6 +144,7 @@ impl Attempt<'_> {
             cooldown: cooldown(self.plane, source),
             on_conflict: self.ask.on_conflict,
             on_blocked: self.ask.on_blocked,
+            takes_over: true,
             overrides_cooldown: self.ask.override_cooldown.is_some() || self.ask.work != Work::Sync,
             work: self.ask.work,
         }
@@ -234,7 +240,8 @@ impl Attempt<'_> {
         let Some(run) = self.plane.store.run(&rows.owner(), id).await?.filter(Run::waits_outside) else { return Ok(None) };
         if self.ask.dry_run {
             let id = Some(run.id);
-            return Ok(Some(Answer::Would(match (run.follows, run.resumes_at) {
+            let follows = run.follows.map(|known| rows.gate.holder.unwrap_or(known));
+            return Ok(Some(Answer::Would(match (follows, run.resumes_at) {
                 (Some(after), _) => Would::FollowUp { after, run: id },
                 (None, until) => Would::Park { until: until.unwrap_or(self.now), run: id },
             })));
@@ -258,8 +265,7 @@ impl Attempt<'_> {
         let line = audit_of(run, self.ask.asker.user(), what, self.now, BTreeMap::new());
         let id = self.plane.chance.id(self.now).to_string();
         let remembered = self.ask.idempotency.as_ref().map(|key| (key.scope.as_str(), self.remembered(key, run)));
-        let widened = widened.map(|seen| (run, seen));
-        self.plane.store.join(&run.workspace, (&id, &line), remembered, widened, self.now).await
+        self.plane.store.join(&run.workspace, (&id, &line), remembered, (run, widened), self.now).await
     }
 
     /// What is left at the provider, if that is too little.
@@ -336,7 +342,7 @@ impl Attempt<'_> {
 
 /// The run that holds the gate. It is nearly always among the newest, which
 /// were read with the gate.
-pub(super) async fn holder(plane: &Plane, rows: &SourceRows) -> Result<Option<Run>, Fault> {
+pub(crate) async fn holder(plane: &Plane, rows: &SourceRows) -> Result<Option<Run>, Fault> {
     let Some(id) = rows.gate.holder else { return Ok(None) };
     match rows.latest.iter().find(|run| run.id == id) {
         Some(run) => Ok(Some(run.clone())),
@@ -361,6 +367,10 @@ pub(super) async fn enqueue(plane: &Plane, run: &Run, now: Moment) {
     if let Err(why) = sent {
         warn!(decision = "send.failed", workspace = %run.workspace, run = %run.id, error = %why, "the tick will send it");
     }
+    report_start(plane, run, now);
+}
+
+pub(crate) fn report_start(plane: &Plane, run: &Run, now: Moment) {
     let kind = run.kind.map_or("workspace", SourceKind::as_str);
     let metric = [("RunsStarted", 1.0, "Count")];
     crate::telemetry::emit(&plane.config, now, &metric, &[("Kind", kind), ("Trigger", run.trigger.as_str())]);

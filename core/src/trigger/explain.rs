@@ -133,7 +133,7 @@ fn role(rows: &SourceRows, person: &Person) -> Check {
     let ok = role.is_some_and(|role| role.may(Right::to_sync(rows.source.kind)));
     let name = role.map_or_else(String::new, |role| role.to_string());
     let kind = rows.source.kind.as_str();
-    let because = format!("a {name} {} sync a source of kind {kind}", if ok { "may" } else { "may not" });
+    let because = format!("the role {name} {} sync a source of kind {kind}", if ok { "may" } else { "may not" });
     check("role", ok, because, [("role", json!(name)), ("kind", json!(kind))])
 }
 
@@ -206,7 +206,9 @@ fn remaining(quota: Option<&Quota>, floor: u64, now: Moment) -> Check {
 /// changed since.
 fn credential(rows: &SourceRows) -> Check {
     let is_set = rows.source.credential.is_some();
-    let last = rows.latest.iter().find(|run| run.finished_at.is_some());
+    // A run that asked its provider nothing does not know.
+    let knows = |run: &&Run| run.finished_at.is_some() && (run.error.is_some() || run.calls.made > 0);
+    let last = rows.latest.iter().find(knows);
     let code = last.and_then(|run| run.error.as_ref()).map_or("", |error| error.code.as_str());
     let refused = matches!(code, "CREDENTIAL_REJECTED" | "PERMISSION_MISSING" | "CREDENTIAL_UNREADABLE");
     let changed = rows.source.credential_changed_at.zip(last).is_some_and(|(at, run)| at > run.created_at);

@@ -51,6 +51,7 @@ pub(crate) async fn unpark(plane: &Plane, mut run: Run) -> Result<Woken, Fault> 
             cooldown: cooldown(plane, &rows.source),
             on_conflict: OnConflict::FollowUp,
             on_blocked: OnBlocked::Park,
+            takes_over: false,
             overrides_cooldown: false,
             work: run.work,
         };
@@ -120,7 +121,12 @@ async fn write(
 ) -> Result<Admitted, Fault> {
     let facts = BTreeMap::from([("status".to_owned(), moved.status.as_str().to_owned())]);
     let line = audit_of(moved, &crate::sync::machinery(), "run.unparked", now, facts);
-    let audit = if moved.waits_outside() { Vec::new() } else { vec![(format!("{}#unparked", run.id), line)] };
+    let mut audit = if moved.waits_outside() { Vec::new() } else { vec![(format!("{}#unparked", run.id), line)] };
+    for (old, _) in displaced {
+        let facts =
+            BTreeMap::from([("replaced_by".to_owned(), run.id.to_string()), ("outcome".to_owned(), old.status.as_str().to_owned())]);
+        audit.push((format!("{}#ended", old.id), audit_of(old, &crate::sync::machinery(), "run.ended", now, facts)));
+    }
     let admittance = Admittance {
         run: moved,
         run_seen: run.version,
@@ -143,8 +149,8 @@ pub(crate) async fn attend(plane: &Plane, run: Run) -> Result<Woken, Fault> {
     if rows.gate.next != Some(run.id) {
         return end(plane, &run, "its gate does not know it any more").await;
     }
-    if holder(plane, &rows).await?.is_some_and(|holder| !holder.status.is_terminal()) {
-        return Ok(match plane.store.save_run(&moves::wait_on(&run, now), run.version, Vec::new()).await? {
+    if let Some(holder) = holder(plane, &rows).await?.filter(|holder| !holder.status.is_terminal()) {
+        return Ok(match plane.store.save_run(&moves::wait_on(&run, holder.id, now), run.version, Vec::new()).await? {
             Saved::Done => Woken::Waits,
             Saved::Lost(_) => Woken::Lost,
         });

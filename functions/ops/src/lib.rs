@@ -9,7 +9,7 @@ use std::time::Duration;
 use pullcord_core::admission::{OnBlocked, OnConflict, Surface};
 use pullcord_core::clock::{Moment, parse_duration, show_duration};
 use pullcord_core::digest::sha256_hex;
-use pullcord_core::model::{Person, Role, RunId, RunOptions, SourceId, UserId, WorkspaceId, is_id};
+use pullcord_core::model::{Person, Role, RunId, RunOptions, RunStatus, SourceId, UserId, WorkspaceId, is_id};
 use pullcord_core::queue::Job;
 use pullcord_core::trigger::{Answer, Ask, Asker, IdempotencyKey, Would, explain, trigger};
 use pullcord_core::views::{RunView, SourceView};
@@ -200,6 +200,9 @@ fn wish(command: Command, asker: Asker) -> Result<Ask, Error> {
     else {
         return Err(Error::invalid("op", "is no trigger"));
     };
+    if override_cooldown.as_ref().is_some_and(|overridden| overridden.reason.trim().is_empty()) {
+        return Err(Error::invalid("overrideCooldown.reason", "must say why"));
+    }
     let key = |key: String| IdempotencyKey { scope: format!("{OPERATOR}\n{source}\n{key}"), body_hash: sha256_hex(essence.as_bytes()) };
     Ok(Ask {
         options: RunOptions { full, include_closed, ..RunOptions::default() },
@@ -228,6 +231,8 @@ fn span(at: &str, text: Option<&str>) -> Result<Option<Duration>, Error> {
 
 async fn answered(plane: &Plane, answer: Answer, wait: Option<Duration>) -> Result<Value, Error> {
     let (outcome, run) = match answer {
+        Answer::Repeated(run) if run.follows.is_some() => ("follow_up", run),
+        Answer::Repeated(run) if run.status == RunStatus::Parked => ("parked", run),
         Answer::Accepted(run) | Answer::Repeated(run) => ("accepted", run),
         Answer::Attached(run) => ("attached", run),
         Answer::FollowUp(run) => ("follow_up", run),

@@ -2,8 +2,9 @@
 //! decides, and what becomes of what.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ crate::scenarios![
     discarded_deletions_are_not_spoken_of_again,
     what_was_discarded_counts_no_more,
     what_came_back_is_not_deleted,
+    what_is_there_is_not_deleted_though_it_was_approved,
+    what_an_incomplete_listing_shows_is_not_held,
     each_listing_judges_anew_what_is_held,
     who_may_sync_may_decide,
     a_sync_that_is_under_way_decides_first,
@@ -191,6 +194,38 @@ async fn what_came_back_is_not_deleted(world: &World) {
 
     assert_eq!(paths(&admin, &project).await, [names(0..2), names(14..20)].concat());
     assert_eq!(outcome(&run(&admin, &project).await), (0, 0, 0, "completed"));
+}
+
+/// S4.28: nobody means a file that lies there by now, whatever the latest listing
+/// missed.
+async fn what_is_there_is_not_deleted_though_it_was_approved(world: &World) {
+    let tenant = world.tenant().await;
+    let (folder, project) = withholding(world, &tenant, 20, 0..14).await;
+    let admin = tenant.admin();
+    put_back(&folder, 0..2);
+
+    assert_eq!(outcome(&decided(&admin, &project, "approve").await), (0, 12, 0, "completed"));
+
+    assert_eq!((held(&admin, &project).await, paths(&admin, &project).await), (0, [names(0..2), names(14..20)].concat()));
+}
+
+/// S4.28: a listing that proves nothing about what is absent still shows what is
+/// there.
+async fn what_an_incomplete_listing_shows_is_not_held(world: &World) {
+    let tenant = world.tenant().await;
+    let (folder, project) = withholding(world, &tenant, 20, 0..14).await;
+    let admin = tenant.admin();
+    let closed = folder.join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
+    if fs::read_dir(&closed).is_ok() {
+        return; // Nothing is closed to root.
+    }
+    put_back(&folder, 0..2);
+
+    run(&admin, &project).await;
+
+    assert_eq!(held(&admin, &project).await, 12);
 }
 
 /// S4.28: if so much came back that few are missing, those few are deleted like

@@ -65,7 +65,8 @@ async fn a_dry_run_says_which_way_a_trigger_would_go(world: &World) {
     for (query, would, run) in [
         ("onConflict=attach", "attach", &running["id"]),
         ("onConflict=followUp", "follow_up", &Value::Null),
-        ("onBlocked=park", "follow_up", &Value::Null),
+        // It cools, too: whoever parks obeys that.
+        ("onBlocked=park", "park", &Value::Null),
         ("onConflict=restart", "accept", &Value::Null),
     ] {
         let told = dry(&given, query).await;

@@ -247,7 +247,7 @@ async fn what_has_to_be_confirmed_is_not_parked(world: &World) {
 /// Where a run is in the way, nothing has to be parked: one more follows it. Who
 /// wishes to join it joins it.
 async fn a_busy_source_makes_a_follow_up_of_it(world: &World) {
-    let given = cooling(world).await;
+    let given = given(world).await;
     given.old(world, 3);
     let running = held(world, &given, json!({})).await;
 
@@ -261,6 +261,15 @@ async fn a_busy_source_makes_a_follow_up_of_it(world: &World) {
     let ended = given.admin.ended(id(&next)).await;
     assert_eq!([&before["status"], &ended["status"]], ["completed"; 2]);
     assert!(at(&ended["started_at"]) >= at(&before["finished_at"]), "{ended:#}");
+
+    // Where a cooldown is in the way as well, it is obeyed first.
+    let given = cooling(world).await;
+    given.old(world, 3);
+    let running = held(world, &given, json!({})).await;
+    let waits = parked(&given).await;
+    assert_eq!(waits["resumes_at"], given.look().await["cooldown_until"], "{waits:#}");
+    let_go(world, &given, &running).await;
+    given.admin.press(&format!("/v1/runs/{}/cancel", id(&waits))).await.is(202);
 }
 
 /// The operators' door knows the same words.
@@ -282,7 +291,8 @@ async fn operators_park_and_follow_too(world: &World) {
     assert_eq!([&waited["outcome"], &waited["run"]["status"]], ["accepted", "completed"], "{waited:#}");
 
     let running = held(world, &given, json!({"overrideCooldown": over})).await;
-    let [first, second] = [ask(json!({"onConflict": "followUp"})).await, ask(json!({"onBlocked": "park"})).await];
+    let both = json!({"onConflict": "followUp", "onBlocked": "park"});
+    let [first, second] = [ask(json!({"onConflict": "followUp"})).await, ask(both).await];
     assert_eq!([&first["outcome"], &second["outcome"]], ["follow_up"; 2], "{first:#}");
     assert_eq!(first["run"]["id"], second["run"]["id"]);
     let_go(world, &given, &running).await;
