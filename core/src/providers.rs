@@ -15,6 +15,7 @@ use crate::model::{Item, Source, Stream};
 use crate::vault::Credential;
 
 mod github;
+mod gitlab;
 mod paging;
 mod verdict;
 
@@ -22,7 +23,7 @@ pub use paging::{next_link, stays_home};
 pub use verdict::{Limit, Verdict, Wait, judge, limit_of};
 
 /// Every provider there is, in the order that lists show them.
-pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub];
+pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub, &gitlab::GitLab];
 
 /// The provider of that name.
 pub fn named(name: &str) -> Option<&'static dyn Provider> {

@@ -98,7 +98,7 @@ fn is_limit(reply: &Reply, message: &str) -> bool {
 
 /// `Retry-After` first; else the window's end, if nothing is left in it. A limit
 /// of another kind says nothing of its end.
-fn wait_of(reply: &Reply) -> Wait {
+pub(super) fn wait_of(reply: &Reply) -> Wait {
     if let Some(after) = reply.header("retry-after") {
         if let Ok(seconds) = after.trim().parse() {
             return Wait::For(Duration::from_secs(seconds));
@@ -113,21 +113,21 @@ fn wait_of(reply: &Reply) -> Wait {
     }
 }
 
-fn speaks_of(message: &str, words: &[&str]) -> bool {
+pub(super) fn speaks_of(message: &str, words: &[&str]) -> bool {
     let message = message.to_ascii_lowercase();
     words.iter().any(|word| message.contains(word))
 }
 
 /// The provider's own words, to be shortened once secrets are out of them. Forges put them in different
 /// places, and some send plain text.
-fn message_of(reply: &Reply) -> String {
+pub(super) fn message_of(reply: &Reply) -> String {
+    const PLACES: [&str; 6] = ["/message", "/error/message", "/error_description", "/error", "/message/error", "/errors/0/message"];
     let text = match serde_json::from_slice::<Value>(&reply.body) {
-        Ok(Value::Object(body)) => [body.get("message"), body.get("error").and_then(|error| error.get("message")), body.get("error")]
-            .into_iter()
-            .flatten()
-            .find_map(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
+        Ok(body @ Value::Object(_)) => {
+            let words = PLACES.iter().filter_map(|place| body.pointer(place)).find_map(Value::as_str).map(str::to_owned);
+            // What is wrong with each of several fields has no one place.
+            words.or_else(|| body.get("message").map(Value::to_string)).unwrap_or_default()
+        }
         Ok(Value::String(text)) => text,
         Ok(_) => String::new(),
         Err(_) => String::from_utf8_lossy(&reply.body).trim().to_owned(),
@@ -173,5 +173,23 @@ mod tests {
         assert!(matches!(judge(&reply(422, &[], "")), Verdict::Rejected(_)));
         assert!(matches!(judge(&reply(502, &[], "<html>")), Verdict::Retry(_)));
         assert_eq!(judge(&reply(301, &[("location", "https://x/y")], "")), Verdict::Moved("https://x/y".into()));
+    }
+
+    #[test]
+    fn the_words_are_found_wherever_a_forge_puts_them() {
+        for (body, words) in [
+            (r#"{"message":"Bad credentials"}"#, "Bad credentials"),
+            (r#"{"error":{"message":"Resource removed"}}"#, "Resource removed"),
+            (r#"{"error":"404 Not Found"}"#, "404 Not Found"),
+            (r#"{"error":"invalid_token","error_description":"Token was revoked."}"#, "Token was revoked."),
+            (r#"{"message":{"error":"Too many times."}}"#, "Too many times."),
+            (r#"{"message":{"title":["is too long"]}}"#, r#"{"title":["is too long"]}"#),
+            (r#"{"errors":[{"message":"Invalid token"}]}"#, "Invalid token"),
+            ("Retry later\n", "Retry later"),
+            ("[]", ""),
+            ("", ""),
+        ] {
+            assert_eq!(message_of(&reply(400, &[], body)), words, "{body}");
+        }
     }
 }
