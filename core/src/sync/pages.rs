@@ -281,7 +281,7 @@ impl Reading<'_> {
         let counted = held.run.counted.clone();
         let found: Vec<Item> = page.items.into_iter().filter(|item| !counted.contains(&item.id())).collect();
         let read = found.len() as u64;
-        let wanted = |item: &Item| include_closed || item.state != "closed";
+        let wanted = |item: &Item| include_closed || item.state == "open";
         let Changes { changed, skipped } =
             compare(&held.plane.store, &self.source.id, held.run.id, found, |before, now| before == now, wanted).await?;
         let dropped = read.saturating_sub((changed.len() + skipped.len()) as u64);

@@ -139,10 +139,13 @@ impl Reading<'_> {
 
     /// What the stream remembers of this run, if that is anything new.
     fn finished(&self, run: &Run) -> Result<Vec<Write>, Fault> {
-        if self.unavailable {
-            return Ok(Vec::new());
-        }
         let mut state = self.state.clone();
+        if self.unavailable {
+            // Where it stopped is no place to go on from, should it be there one day.
+            state.cursor = None;
+            let changed = state != self.state;
+            return if changed { Ok(vec![self.remember(&mut state, run.options.include_closed)?]) } else { Ok(Vec::new()) };
+        }
         // A first run that was taken up by another has seen nothing of what
         // happened since the first of them began.
         let reached = state.begun_at.map_or(reached(run), |begun| begun.min(reached(run)));
