@@ -32,7 +32,7 @@ use super::weather::{Fault, Message, Messages, QueueWay, TableWay, Tally, Touche
 /// A token that must never be seen again.
 pub(super) const CANARY: &str = "canary-of-the-simulation";
 /// Files that a folder may have.
-pub(super) const FILES: usize = 24;
+pub(super) const FILES: usize = 20;
 
 /// A history, and what it came to.
 #[derive(Debug)]
@@ -289,7 +289,7 @@ impl History {
             0..18 | 60..66 if self.manner.deadly && self.weather.percent(85) => self.tick(),
             0..18 => self.trigger(),
             18..50 => self.deliver(),
-            50..60 => self.tick(),
+            50..58 => self.tick(),
             60..66 => self.cancel(),
             66..72 => self.crash(),
             72..80 => self.edit_issues(),
