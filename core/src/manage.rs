@@ -13,7 +13,6 @@ use crate::model::{
     ID_RULE, Limits, Member, Person, Project, ProjectId, Right, Role, Source, Token, UserId, Workspace, WorkspaceId, is_id,
 };
 use crate::plane::Plane;
-use crate::queue::Job;
 use crate::status;
 use crate::store::conditions::{self, Write};
 use crate::store::items::Audit;
@@ -178,7 +177,7 @@ pub async fn change_workspace(plane: &Plane, asker: &Asker, slug: &WorkspaceId, 
 async fn pass_slots_on(plane: &Plane, workspace: &Workspace) -> Result<(), Error> {
     for _ in 0..workspace.limits.max_concurrent_runs.unwrap_or(u64::MAX) {
         let Some(run) = plane.store.next_waiting(&workspace.slug).await? else { break };
-        plane.queue.send(&Job::for_run(&run), &run.workspace, Duration::ZERO).await?;
+        crate::sync::send(plane, &run, Duration::ZERO).await;
     }
     Ok(())
 }

@@ -45,10 +45,6 @@ pub struct PageRequest {
     /// their last change: seen again unchanged, they are not read again.
     #[serde(default)]
     pub overlap: Vec<(String, Moment)>,
-    /// Where the stream can only be listed from its newest change backwards: an
-    /// entry that changed before this ends the listing.
-    #[serde(default)]
-    pub back_to: Option<Moment>,
     /// Asks for one entry that could not be read before. That it is gone by now is
     /// no failure.
     #[serde(default)]

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::admission::Counted;
 use crate::clock::Moment;
@@ -15,7 +15,6 @@ use crate::estimate;
 use crate::model::Run;
 use crate::moves::{self, Nudge};
 use crate::plane::Plane;
-use crate::queue::Job;
 use crate::store::{OpenRun, Saved};
 use crate::trigger::{self, Woken};
 
@@ -80,9 +79,7 @@ async fn nudge(plane: &Plane, run: Run, now: Moment) -> Result<Moved, Fault> {
             if let Saved::Lost(_) = plane.store.save_run(&moved, run.version, Vec::new()).await? {
                 return Ok(Moved::Not);
             }
-            if let Err(why) = plane.queue.send(&Job::for_run(&moved), &moved.workspace, Duration::ZERO).await {
-                warn!(decision = "send.failed", workspace = %moved.workspace, run = %moved.id, error = %why, "a later tick will send it");
-            }
+            crate::sync::send(plane, &moved, Duration::ZERO).await;
             Ok(Moved::Sent)
         }
         Nudge::Unpark => Ok(moved(trigger::unpark(plane, run).await?)),

@@ -254,7 +254,7 @@ async fn freed_slot(plane: &Plane, run: &Run) -> Option<Run> {
 }
 
 /// Sends a run's message. If that fails the tick sends it.
-async fn send(plane: &Plane, run: &Run, delay: Duration) {
+pub(crate) async fn send(plane: &Plane, run: &Run, delay: Duration) {
     if let Err(why) = plane.queue.send(&Job::for_run(run), &run.workspace, delay).await {
         warn!(decision = "send.failed", workspace = %run.workspace, run = %run.id, error = %why, "the tick will send it");
     }

@@ -83,7 +83,6 @@ impl Provider for GitHub {
             body: None,
             number: 1,
             overlap: Vec::new(),
-            back_to: None,
             single: false,
         }
     }

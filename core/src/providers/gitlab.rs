@@ -6,6 +6,8 @@ mod graph;
 mod refusals;
 mod vulnerabilities;
 
+use std::time::Duration;
+
 use url::Url;
 
 use super::{Page, PageRequest, Provider, Reply, Unreadable, Verdict, Wanted};
@@ -79,6 +81,11 @@ impl Provider for GitLab {
         }
     }
 
+    /// What GitLab says is left, it says of a minute.
+    fn window(&self) -> Duration {
+        Duration::from_mins(1)
+    }
+
     fn judge(&self, reply: &Reply) -> Verdict {
         refusals::judge(reply)
     }
@@ -120,7 +127,6 @@ fn get(stream: Stream, url: String) -> PageRequest {
         body: None,
         number: 1,
         overlap: Vec::new(),
-        back_to: None,
         single: false,
     }
 }

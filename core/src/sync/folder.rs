@@ -173,7 +173,7 @@ fn place(place: &Place) -> Result<String, Stop> {
 /// Runs file work where it does not hold up the others. On a runtime of a single
 /// thread it is done in place: what goes on beside it would come in another order
 /// each time, and simulated histories could not be told again.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
     if tokio::runtime::Handle::current().runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread {
         return Ok(work());
     }

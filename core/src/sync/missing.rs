@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use super::folder::blocking;
 use super::held::Held;
 use super::items::MOST_ITEMS;
 use super::{End, Stop};
@@ -28,7 +29,7 @@ pub(super) struct Compared {
 }
 
 /// Whether so many removals of so many items look like an accident.
-pub(super) fn looks_like_an_accident(gone: usize, there_before: usize) -> bool {
+fn looks_like_an_accident(gone: usize, there_before: usize) -> bool {
     gone > FUSE_NUMBER && gone * FUSE_SHARE > there_before && !is_planted(Bug::NoFuse)
 }
 
@@ -147,11 +148,14 @@ pub(super) async fn approve(held: &mut Held<'_>, source: &Source) -> Result<End,
 
 /// Which of these items are there again, as far as that can be seen at once.
 async fn still_there(held: &Held<'_>, source: &Source, ids: &[String]) -> Result<HashSet<String>, Stop> {
-    let roots = &held.plane.config.document_roots;
-    let Some(Ok(folder)) = source.path.as_deref().map(|path| documents::resolve(path, roots)) else { return Ok(HashSet::new()) };
+    let (Some(path), roots) = (source.path.clone(), held.plane.config.document_roots.clone()) else { return Ok(HashSet::new()) };
     let items = held.plane.store.items_by_id(&source.id, ids).await?;
-    let is_there = |stored: &StoredItem| stored.item.path.as_ref().is_some_and(|path| folder.join(path).is_file());
-    Ok(items.iter().filter(|stored| is_there(stored)).map(|stored| stored.item.id()).collect())
+    blocking(move || {
+        let Ok(folder) = documents::resolve(&path, &roots) else { return HashSet::new() };
+        let is_there = |stored: &StoredItem| stored.item.path.as_ref().is_some_and(|path| folder.join(path).is_file());
+        items.iter().filter(|stored| is_there(stored)).map(|stored| stored.item.id()).collect()
+    })
+    .await
 }
 
 /// What an incomplete listing shows is there, and so waits for no decision.

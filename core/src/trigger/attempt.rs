@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::info;
 
-use super::record::{audit_of, refuse};
+use super::record::{audit_of, made_way, refuse};
 use super::{Answer, Ask, IdempotencyKey, Would, cooldown, quota_key, quota_low, repeat};
 use crate::admission::{Admission, Asked, OnBlocked, OnConflict, Surface, admit, lowered, park, refused_until};
 use crate::clock::Moment;
@@ -14,7 +14,6 @@ use crate::estimate;
 use crate::model::{Gate, Run, RunId, RunStatus, Source, SourceId, SourceKind, Trigger, Work};
 use crate::moves;
 use crate::plane::Plane;
-use crate::queue::Job;
 use crate::store::conditions::Write;
 use crate::store::items::{Audit, Idempotency, Quota};
 use crate::store::{Admittance, Admitted, Joined, SourceRows, Store};
@@ -61,10 +60,10 @@ impl Attempt<'_> {
             let admission = match (admit(&rows.gate, holder.as_ref(), &asked), &low) {
                 (Admission::Take { .. }, Some(quota)) => Admission::Refuse(quota_low(quota)),
                 // Nothing checks it in the transaction: its turn comes later.
-                (Admission::Follow { gate, after }, _) => match self.low_quota(&rows.source, floor).await? {
-                    Some(quota) => Admission::Refuse(quota_low(&quota)),
-                    None => Admission::Follow { gate, after },
-                },
+                (Admission::Follow { gate, after }, known) => {
+                    let low = if ask.dry_run { known.clone() } else { self.low_quota(&rows.source, floor).await? };
+                    low.map_or(Admission::Follow { gate, after }, |quota| Admission::Refuse(quota_low(&quota)))
+                }
                 (admission, _) => admission,
             };
             let entry = match admission {
@@ -318,12 +317,7 @@ impl Attempt<'_> {
             facts.insert("work".into(), run.work.as_str().into());
         }
         let mut lines = vec![(format!("{}#created", run.id), audit_of(run, user, "run.created", self.now, facts))];
-        for (old, _) in &entry.displaced {
-            let mut facts =
-                BTreeMap::from([("replaced_by".to_owned(), run.id.to_string()), ("outcome".to_owned(), old.status.as_str().to_owned())]);
-            facts.extend(old.error.as_ref().map(|error| ("error".to_owned(), error.code.clone())));
-            lines.push((format!("{}#ended", old.id), audit_of(old, user, "run.ended", self.now, facts)));
-        }
+        lines.extend(made_way(&entry.displaced, run, user, self.now));
         lines
     }
 
@@ -360,13 +354,10 @@ pub(super) fn is_low(quota: &Quota, floor: u64, now: Moment) -> bool {
 /// Sends the message of a run that was let in. If that fails nothing is undone:
 /// the tick finds a queued run whose sending is due.
 pub(super) async fn enqueue(plane: &Plane, run: &Run, now: Moment) {
-    let sent = plane.queue.send(&Job::for_run(run), &run.workspace, Duration::ZERO).await;
+    crate::sync::send(plane, run, Duration::ZERO).await;
     let source = run.source.as_ref().map(SourceId::as_str).unwrap_or_default();
     info!(decision = "run.created", workspace = %run.workspace, source, run = %run.id, epoch = run.epoch,
         trigger = run.trigger.as_str(), request = run.request_id.as_deref().unwrap_or_default());
-    if let Err(why) = sent {
-        warn!(decision = "send.failed", workspace = %run.workspace, run = %run.id, error = %why, "the tick will send it");
-    }
     report_start(plane, run, now);
 }
 

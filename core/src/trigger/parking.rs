@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::attempt::{MOST_RACES, enqueue, holder};
+use super::record::made_way;
 use super::{cooldown, quota_key};
 use crate::admission::{Admission, Asked, CooldownRule, Counted, OnBlocked, OnConflict, admit, lowered, park, promote, refused_until};
 use crate::clock::Moment;
@@ -122,11 +123,7 @@ async fn write(
     let facts = BTreeMap::from([("status".to_owned(), moved.status.as_str().to_owned())]);
     let line = audit_of(moved, &crate::sync::machinery(), "run.unparked", now, facts);
     let mut audit = if moved.waits_outside() { Vec::new() } else { vec![(format!("{}#unparked", run.id), line)] };
-    for (old, _) in displaced {
-        let facts =
-            BTreeMap::from([("replaced_by".to_owned(), run.id.to_string()), ("outcome".to_owned(), old.status.as_str().to_owned())]);
-        audit.push((format!("{}#ended", old.id), audit_of(old, &crate::sync::machinery(), "run.ended", now, facts)));
-    }
+    audit.extend(made_way(displaced, run, &crate::sync::machinery(), now));
     let admittance = Admittance {
         run: moved,
         run_seen: run.version,

@@ -31,6 +31,17 @@ pub(super) async fn refuse(plane: &Plane, ask: &Ask, source: &Source, refusal: R
     Err(refusal.into())
 }
 
+/// The lines of the audit about runs that made way for another.
+pub(super) fn made_way(displaced: &[(Run, u64)], by: &Run, who: &UserId, at: Moment) -> Vec<(String, Audit)> {
+    let line = |old: &Run| {
+        let mut facts =
+            BTreeMap::from([("replaced_by".to_owned(), by.id.to_string()), ("outcome".to_owned(), old.status.as_str().to_owned())]);
+        facts.extend(old.error.as_ref().map(|error| ("error".to_owned(), error.code.clone())));
+        (format!("{}#ended", old.id), audit_of(old, who, "run.ended", at, facts))
+    };
+    displaced.iter().map(|(old, _)| line(old)).collect()
+}
+
 /// A line of the audit about a run.
 pub fn audit_of(run: &Run, who: &UserId, what: &str, at: Moment, facts: BTreeMap<String, String>) -> Audit {
     Audit { at, who: who.clone(), what: what.to_owned(), source: run.source.clone(), run: Some(run.id), facts, count: 1 }
