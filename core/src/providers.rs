@@ -135,8 +135,8 @@ pub trait Provider: Send + Sync {
     /// Items, and the request for the next page.
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable>;
 
-    /// What a reply means, before anyone reads it.
-    fn judge(&self, reply: &Reply) -> Verdict {
+    /// What a reply to that request means, before anyone reads it.
+    fn judge(&self, _asked: &PageRequest, reply: &Reply) -> Verdict {
         judge(reply)
     }
 }

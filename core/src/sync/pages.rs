@@ -185,7 +185,7 @@ impl Reading<'_> {
                 held.run.calls.met(&endpoint(request), &reply.status.to_string());
                 held.heartbeat().await?;
                 self.note(held, &reply, request);
-                match self.provider.judge(&reply) {
+                match self.provider.judge(request, &reply) {
                     Verdict::Readable => match self.provider.read(self.source, request, &reply) {
                         Ok(page) => return Ok(Met::Page(self.redacted(page))),
                         Err(unreadable) => Verdict::Retry(unreadable.0),
@@ -276,7 +276,7 @@ impl Reading<'_> {
         let counted = held.run.counted.clone();
         let found: Vec<Item> = page.items.into_iter().filter(|item| !counted.contains(&item.id())).collect();
         let read = found.len() as u64;
-        let wanted = |item: &Item| include_closed || item.state != "closed";
+        let wanted = |item: &Item| include_closed || !item.is_closed();
         let Changes { changed, skipped } =
             compare(&held.plane.store, &self.source.id, held.run.id, found, |before, now| before == now, wanted).await?;
         let dropped = read.saturating_sub((changed.len() + skipped.len()) as u64);
