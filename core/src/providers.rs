@@ -13,8 +13,12 @@ use crate::clock::Moment;
 use crate::model::{Item, Source, Stream};
 use crate::vault::Credential;
 
+mod address;
+mod entries;
 mod github;
 mod paging;
+#[cfg(test)]
+mod testing;
 mod verdict;
 
 pub use paging::{next_link, stays_home};
