@@ -14,6 +14,7 @@ use crate::model::{Item, Source, Stream};
 use crate::vault::Credential;
 
 mod address;
+mod bitbucket;
 mod entries;
 mod github;
 mod paging;
@@ -25,7 +26,7 @@ pub use paging::{next_link, stays_home};
 pub use verdict::{Limit, Verdict, Wait, judge, limit_of};
 
 /// Every provider there is, in the order that lists show them.
-pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub];
+pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub, &bitbucket::Bitbucket];
 
 /// The provider of that name.
 pub fn named(name: &str) -> Option<&'static dyn Provider> {
