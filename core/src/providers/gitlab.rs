@@ -79,7 +79,7 @@ impl Provider for GitLab {
         }
     }
 
-    fn judge(&self, reply: &Reply) -> Verdict {
+    fn judge(&self, _asked: &PageRequest, reply: &Reply) -> Verdict {
         refusals::judge(reply)
     }
 }

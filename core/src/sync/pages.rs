@@ -178,7 +178,7 @@ impl Reading<'_> {
                 held.run.calls.met(&endpoint(request), &reply.status.to_string());
                 held.heartbeat().await?;
                 self.note(held, &reply, request);
-                match self.provider.judge(&reply) {
+                match self.provider.judge(request, &reply) {
                     // What was asked for with a validator is as it was then.
                     Verdict::Unchanged if self.validator(&held.run, request).is_some() => return Ok(Met::Page(Page::default())),
                     Verdict::Unchanged => Verdict::Retry("it says that nothing changed, which it was not asked".into()),
@@ -281,7 +281,7 @@ impl Reading<'_> {
         let counted = held.run.counted.clone();
         let found: Vec<Item> = page.items.into_iter().filter(|item| !counted.contains(&item.id())).collect();
         let read = found.len() as u64;
-        let wanted = |item: &Item| include_closed || item.state == "open";
+        let wanted = |item: &Item| include_closed || !item.is_closed();
         let Changes { changed, skipped } =
             compare(&held.plane.store, &self.source.id, held.run.id, found, |before, now| before == now, wanted).await?;
         let dropped = read.saturating_sub((changed.len() + skipped.len()) as u64);
