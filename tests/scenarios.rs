@@ -5,6 +5,7 @@ use std::pin::Pin;
 use crate::world::World;
 
 pub mod documents;
+pub mod forges;
 pub mod input;
 pub mod issues;
 mod operations;
@@ -39,6 +40,14 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         documents::held::SCENARIOS,
         documents::listing::SCENARIOS,
         documents::triggering::SCENARIOS,
+        forges::alerts::SCENARIOS,
+        forges::hiccups::SCENARIOS,
+        forges::limits::SCENARIOS,
+        forges::mistakes::SCENARIOS,
+        forges::moves::SCENARIOS,
+        forges::refusals::SCENARIOS,
+        forges::streams::SCENARIOS,
+        forges::taking::SCENARIOS,
         input::addresses::SCENARIOS,
         input::bodies::SCENARIOS,
         input::sources::SCENARIOS,

@@ -34,6 +34,8 @@ pub enum Surface {
     Ops,
     /// The projects of surface 3.5.
     Projects,
+    /// The issues of surface 3.3.
+    Issues,
     Schedule,
 }
 
@@ -41,13 +43,13 @@ impl Surface {
     pub fn cooldown_rule(self) -> CooldownRule {
         match self {
             Self::Native | Self::Ops => CooldownRule::FULL,
-            Self::Projects | Self::Schedule => CooldownRule { obeys: false, starts: false },
+            Self::Projects | Self::Issues | Self::Schedule => CooldownRule { obeys: false, starts: false },
         }
     }
 
     pub fn trigger(self) -> Trigger {
         match self {
-            Self::Native | Self::Projects => Trigger::Manual,
+            Self::Native | Self::Projects | Self::Issues => Trigger::Manual,
             Self::Ops => Trigger::Ops,
             Self::Schedule => Trigger::Schedule,
         }

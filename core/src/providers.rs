@@ -14,16 +14,21 @@ use crate::clock::Moment;
 use crate::model::{Item, Source, Stream};
 use crate::vault::Credential;
 
+mod address;
+mod bitbucket;
+mod entries;
 mod github;
 mod gitlab;
 mod paging;
+#[cfg(test)]
+mod testing;
 mod verdict;
 
 pub use paging::{next_link, stays_home};
 pub use verdict::{Limit, Verdict, Wait, judge, limit_of};
 
 /// Every provider there is, in the order that lists show them.
-pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub, &gitlab::GitLab];
+pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub, &gitlab::GitLab, &bitbucket::Bitbucket];
 
 /// The provider of that name.
 pub fn named(name: &str) -> Option<&'static dyn Provider> {
@@ -45,6 +50,9 @@ pub struct PageRequest {
     /// their last change: seen again unchanged, they are not read again.
     #[serde(default)]
     pub overlap: Vec<(String, Moment)>,
+    /// The list has the newest change first and is read down to this moment.
+    #[serde(default)]
+    pub back_to: Option<Moment>,
     /// Asks for one entry that could not be read before. That it is gone by now is
     /// no failure.
     #[serde(default)]
@@ -138,8 +146,8 @@ pub trait Provider: Send + Sync {
         Duration::from_hours(1)
     }
 
-    /// What a reply means, before anyone reads it.
-    fn judge(&self, reply: &Reply) -> Verdict {
+    /// What a reply to that request means, before anyone reads it.
+    fn judge(&self, _asked: &PageRequest, reply: &Reply) -> Verdict {
         judge(reply)
     }
 }

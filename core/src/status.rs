@@ -114,6 +114,11 @@ pub async fn ended(plane: &Plane, run: Run, until: Moment) -> Result<Run, Fault>
     wait(plane, run, until, |run| run.status.is_terminal()).await
 }
 
+/// Waits until a run is as somebody wishes it, or time is up.
+pub async fn watched(plane: &Plane, run: Run, until: Moment, enough: impl Fn(&Run) -> bool) -> Result<Run, Fault> {
+    wait(plane, run, until, enough).await
+}
+
 async fn wait(plane: &Plane, mut run: Run, until: Moment, enough: impl Fn(&Run) -> bool) -> Result<Run, Fault> {
     let mut pause = FIRST_LOOK;
     while !enough(&run) {

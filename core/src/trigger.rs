@@ -93,7 +93,8 @@ fn allow(rows: &SourceRows, person: &Person, ask: &Ask) -> Result<(), Error> {
     let role = person.role_in(&source.workspace).ok_or(Error::NotFound("source"))?;
     // A deletion that failed can be asked for again.
     let unfinished = ask.work == Work::Delete && rows.gate.status == SourceStatus::Error;
-    if (source.deleted_at.is_some() && !unfinished) || ask.kind.is_some_and(|kind| kind != source.kind) {
+    let elsewhere = ask.project.as_ref().is_some_and(|project| source.project.as_ref() != Some(project));
+    if (source.deleted_at.is_some() && !unfinished) || ask.kind.is_some_and(|kind| kind != source.kind) || elsewhere {
         return Err(Error::NotFound("source"));
     }
     let right = if ask.work == Work::Delete { Right::Administer } else { Right::to_sync(source.kind) };

@@ -69,6 +69,33 @@ pub struct Item {
 }
 
 impl Item {
+    /// An item of which nothing more is known.
+    pub fn new(kind: ItemType, external_id: String, title: String, state: String) -> Self {
+        Self {
+            kind,
+            external_id,
+            title,
+            body: None,
+            state,
+            labels: Vec::new(),
+            assignees: Vec::new(),
+            author: None,
+            url: None,
+            severity: None,
+            priority: None,
+            created_at: None,
+            updated_at: None,
+            path: None,
+            sha256: None,
+            size: None,
+        }
+    }
+
+    /// Whether it is over: pull requests are either closed or merged.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state.as_str(), "closed" | "merged")
+    }
+
     /// The id of an item follows from what it is outside, so that finding it
     /// again is a read by key and never a search.
     pub fn id(&self) -> String {

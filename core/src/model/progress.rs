@@ -74,6 +74,48 @@ pub struct Results {
     pub held_deletions: u64,
     #[serde(default)]
     pub failed: u64,
+    /// What of this was alerts.
+    #[serde(default)]
+    pub alerts: Counts,
+}
+
+/// What became of some entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    #[serde(default)]
+    pub created: u64,
+    #[serde(default)]
+    pub updated: u64,
+    #[serde(default)]
+    pub skipped: u64,
+    #[serde(default)]
+    pub failed: u64,
+}
+
+impl Results {
+    fn counts(&self) -> Counts {
+        Counts { created: self.created, updated: self.updated, skipped: self.skipped, failed: self.failed }
+    }
+
+    /// Remembers that what was counted since `before` were alerts.
+    pub fn were_alerts(&mut self, before: &Self) {
+        let (now, then) = (self.counts(), before.counts());
+        self.alerts.created += now.created - then.created;
+        self.alerts.updated += now.updated - then.updated;
+        self.alerts.skipped += now.skipped - then.skipped;
+        self.alerts.failed += now.failed - then.failed;
+    }
+
+    /// Everything but the alerts.
+    pub fn others(&self) -> Counts {
+        let (all, alerts) = (self.counts(), self.alerts);
+        Counts {
+            created: all.created - alerts.created,
+            updated: all.updated - alerts.updated,
+            skipped: all.skipped - alerts.skipped,
+            failed: all.failed - alerts.failed,
+        }
+    }
 }
 
 /// Requests that a run sent to its provider.

@@ -5,32 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
-use crate::model::{SourceId, SourceKind, Webhook, WorkspaceId};
+use crate::providers::testing;
 
 fn source() -> Source {
-    Source {
-        id: SourceId::known("web"),
-        workspace: WorkspaceId::known("acme"),
-        kind: SourceKind::Repository,
-        name: "web".into(),
-        project: None,
-        provider: Some("github".into()),
-        base_url: None,
-        repository: Some("acme/web".into()),
-        principal: None,
-        streams: vec![Stream::Issues],
-        monitored: true,
-        path: None,
-        patterns: Vec::new(),
-        webhook: Webhook::default(),
-        credential: None,
-        credential_changed_at: None,
-        limits: crate::model::Limits::default(),
-        settings_version: 1,
-        created_at: Moment(0),
-        deleted_at: None,
-        version: 1,
-    }
+    testing::source("github")
 }
 
 fn entry(number: u64, second: u32) -> Value {

@@ -86,7 +86,7 @@ impl Provider for GitLab {
         Duration::from_mins(1)
     }
 
-    fn judge(&self, reply: &Reply) -> Verdict {
+    fn judge(&self, _asked: &PageRequest, reply: &Reply) -> Verdict {
         refusals::judge(reply)
     }
 }
@@ -127,6 +127,7 @@ fn get(stream: Stream, url: String) -> PageRequest {
         body: None,
         number: 1,
         overlap: Vec::new(),
+        back_to: None,
         single: false,
     }
 }

@@ -1,24 +1,48 @@
 //! How pages lead to pages.
 
+use serde_json::Value;
 use url::Url;
 
-/// The target of `rel="next"` in a `Link` header. A target may have commas in it,
-/// so links are told apart by their angle brackets.
+use crate::clock::Moment;
+
+/// The target of `rel="next"` in a `Link` header.
 pub fn next_link(header: &str) -> Option<&str> {
+    linked(header, "next")
+}
+
+/// The target of that relation in a `Link` header. A target may have commas in it,
+/// so links are told apart by their angle brackets.
+pub(super) fn linked<'a>(header: &'a str, relation: &str) -> Option<&'a str> {
     let mut rest = header;
     while let Some((_, after)) = rest.split_once('<') {
         let (target, after) = after.split_once('>')?;
         let parameters = after.split('<').next().unwrap_or_default();
-        let is_next = parameters.split([';', ',']).any(|parameter| {
+        let is_meant = parameters.split([';', ',']).any(|parameter| {
             let (name, value) = parameter.trim().split_once('=').unwrap_or_default();
-            name.eq_ignore_ascii_case("rel") && value.trim_matches('"').split(' ').any(|rel| rel == "next")
+            name.eq_ignore_ascii_case("rel") && value.trim_matches('"').split(' ').any(|rel| rel == relation)
         });
-        if is_next {
+        if is_meant {
             return Some(target);
         }
         rest = after;
     }
     None
+}
+
+/// A parameter of an address.
+pub(super) fn parameter(address: &str, name: &str) -> Option<String> {
+    let address = Url::parse(address).ok()?;
+    address.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+}
+
+/// Takes from a page, whose entries stand newest change first, what changed before
+/// anyone wants to look; whether it ends there, and so does the listing. What
+/// changed at that very moment is still wanted.
+pub(super) fn cut_at(back_to: Option<Moment>, entries: &mut Vec<Value>, changed: fn(&Value) -> Option<Moment>) -> bool {
+    let Some(back_to) = back_to else { return false };
+    let last = entries.iter().filter_map(changed).next_back();
+    entries.retain(|entry| changed(entry).is_none_or(|changed| changed >= back_to));
+    last.is_some_and(|last| last < back_to)
 }
 
 /// Whether the next page has the same origin as this one. A credential must not
@@ -44,6 +68,22 @@ mod tests {
         assert_eq!(next_link(among), Some("https://x/i?q=a,b&after=1"));
         assert_eq!(next_link(""), None);
         assert_eq!(next_link("nonsense; rel=next"), None);
+        assert_eq!(linked(header, "last"), Some("https://api.x/i?page=9"));
+    }
+
+    #[test]
+    fn a_listing_from_the_newest_change_on_ends_past_the_moment_that_is_wanted() {
+        let cut = |back_to, times: &[i64]| {
+            let mut entries = times.iter().copied().map(Value::from).collect();
+            let is_over = cut_at(back_to, &mut entries, |entry| entry.as_i64().filter(|at| *at > 0).map(Moment));
+            (is_over, entries.len())
+        };
+        assert_eq!(cut(Some(Moment(5)), &[9, 7, 4]), (true, 2));
+        assert_eq!(cut(Some(Moment(5)), &[9, 7, 5]), (false, 3));
+        // One whose time cannot be read is not passed over, and tells nothing.
+        assert_eq!(cut(Some(Moment(5)), &[9, 4, 0]), (true, 2));
+        assert_eq!(cut(Some(Moment(5)), &[]), (false, 0));
+        assert_eq!(cut(None, &[9, 7, 4]), (false, 3));
     }
 
     #[test]

@@ -48,16 +48,26 @@ pub struct Limit {
     pub resets_at: Option<Moment>,
 }
 
-/// Reads the limit headers that forges send.
+/// Reads the limit headers that forges send. Some put the window after the number
+/// (`60, 60;w=3600`).
 pub fn limit_of(reply: &Reply) -> Option<Limit> {
-    let number = |name: &str| reply.header(name).or_else(|| reply.header(&format!("x-{name}")))?.trim().parse::<u64>().ok();
+    let text = |name: &str| reply.header(name).or_else(|| reply.header(&format!("x-{name}")));
+    let number = |name: &str| text(name)?.split([',', ';']).next()?.trim().parse::<u64>().ok();
     Some(Limit {
         remaining: number("ratelimit-remaining")?,
         limit: number("ratelimit-limit"),
-        resets_at: number("ratelimit-reset")
-            .and_then(|seconds| i64::try_from(seconds).ok())
-            .map(|seconds| Moment(seconds.saturating_mul(1000))),
+        resets_at: number("ratelimit-reset").and_then(|seconds| reset_of(reply, seconds)),
     })
+}
+
+/// The end of a window is told as a moment by some, and by others as a time from
+/// now. A number that would be a moment before 2001 is such a time.
+fn reset_of(reply: &Reply, seconds: u64) -> Option<Moment> {
+    if seconds < 1_000_000_000 {
+        let now = Moment::parse_http_date(reply.header("date")?)?;
+        return Some(now.plus(Duration::from_secs(seconds)));
+    }
+    i64::try_from(seconds).ok().map(|seconds| Moment(seconds.saturating_mul(1000)))
 }
 
 /// Judges a reply by what forges have in common.
@@ -142,6 +152,19 @@ mod tests {
     fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Reply { status, headers, body: body.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn a_window_ends_at_a_moment_or_after_a_time() {
+        let headers = |reset| [("date", "Fri, 20 Nov 2026 05:10:10 GMT"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", reset)];
+        let (now, moment) = (Moment::parse("2026-11-20T05:10:10Z"), Some(Moment(1_700_000_000_000)));
+        let resets_at = |reset| limit_of(&reply(200, &headers(reset), "")).and_then(|limit| limit.resets_at);
+        assert_eq!(resets_at("90"), now.map(|now| now.plus(Duration::from_secs(90))));
+        assert_eq!(resets_at("1700000000"), moment);
+        let undated =
+            reply(429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "90"), ("x-ratelimit-limit", "60, 60;w=3600")], "");
+        assert_eq!(limit_of(&undated), Some(Limit { remaining: 0, limit: Some(60), resets_at: None }));
+        assert!(matches!(judge(&undated), Verdict::Throttled { wait: Wait::Unknown, .. }));
     }
 
     /// S2.13: limits, permissions and switched-off features all come as 403, and

@@ -178,7 +178,7 @@ impl Reading<'_> {
                 held.run.calls.met(&endpoint(request), &reply.status.to_string());
                 held.heartbeat().await?;
                 self.note(held, &reply, request);
-                match self.provider.judge(&reply) {
+                match self.provider.judge(request, &reply) {
                     // What was asked for with a validator is as it was then.
                     Verdict::Unchanged if self.validator(&held.run, request).is_some() => return Ok(Met::Page(Page::default())),
                     Verdict::Unchanged => Verdict::Retry("it says that nothing changed, which it was not asked".into()),
@@ -272,6 +272,13 @@ impl Reading<'_> {
         crate::telemetry::emit(&held.plane.config, held.now(), &metric, &[("Provider", self.provider.name())]);
     }
 
+    /// Keeps alerts apart, for whoever shows them so.
+    fn attribute(&self, run: &mut Run, held: &Held<'_>) {
+        if self.stream == Stream::Alerts {
+            run.results.were_alerts(&held.run.results);
+        }
+    }
+
     /// Writes a page, in as many parts as its changes need. Only the last moves
     /// the run on to the next page; the ones before remember what they counted,
     /// in case the page is read again.
@@ -281,7 +288,7 @@ impl Reading<'_> {
         let counted = held.run.counted.clone();
         let found: Vec<Item> = page.items.into_iter().filter(|item| !counted.contains(&item.id())).collect();
         let read = found.len() as u64;
-        let wanted = |item: &Item| include_closed || item.state == "open";
+        let wanted = |item: &Item| include_closed || !item.is_closed();
         let Changes { changed, skipped } =
             compare(&held.plane.store, &self.source.id, held.run.id, found, |before, now| before == now, wanted).await?;
         let dropped = read.saturating_sub((changed.len() + skipped.len()) as u64);
@@ -293,6 +300,7 @@ impl Reading<'_> {
             run.progress.processed += part.len() as u64;
             run.counted.extend(part.iter().map(|one| one.id.clone()));
             count(&mut run.results, &part);
+            self.attribute(&mut run, held);
             let writes = writes(&part, &self.source.id, run.id, held.now())?;
             held.commit_part(run, writes).await?;
         }
@@ -319,6 +327,7 @@ impl Reading<'_> {
             run.warn("ITEM_REJECTED", &message, Some(&rejected.which));
         }
         count(&mut run.results, &last);
+        self.attribute(&mut run, held);
         let mut with = writes(&last, &self.source.id, run.id, held.now())?;
         let mut state = self.state.clone();
         if let (Some(next), None) = (&page.next, run.since) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::admission::{OnBlocked, OnConflict, Surface};
 use crate::clock::Moment;
 use crate::error::{Fault, Refusal};
-use crate::model::{Person, Run, RunId, RunOptions, SourceId, SourceKind, UserId, Work};
+use crate::model::{Person, ProjectId, Run, RunId, RunOptions, SourceId, SourceKind, UserId, Work};
 use crate::store::Store;
 
 /// Who asks.
@@ -50,6 +50,8 @@ pub struct Ask {
     pub surface: Surface,
     /// The kind the source must be of, where the surface is for one kind only.
     pub kind: Option<SourceKind>,
+    /// The project the source must belong to, where the surface names one.
+    pub project: Option<ProjectId>,
     pub work: Work,
     pub options: RunOptions,
     pub confirmed: bool,
@@ -70,6 +72,7 @@ impl Ask {
             asker,
             surface,
             kind: None,
+            project: None,
             work: Work::Sync,
             options: RunOptions::default(),
             confirmed: false,

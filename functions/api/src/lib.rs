@@ -74,5 +74,6 @@ fn described() -> OpenApiRouter<Api> {
         .merge(surfaces::deciding::routes())
         .merge(surfaces::runs::live_routes())
         .merge(surfaces::projects::routes())
+        .merge(surfaces::issues::routes())
         .merge(surfaces::system::routes())
 }

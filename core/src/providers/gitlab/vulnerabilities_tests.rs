@@ -30,7 +30,7 @@ fn faults(faults: Value) -> Value {
 }
 
 fn verdict(body: &Value) -> Verdict {
-    GitLab.judge(&reply(200, &[("content-type", "application/json; charset=utf-8")], body))
+    crate::providers::gitlab::refusals::judge(&reply(200, &[("content-type", "application/json; charset=utf-8")], body))
 }
 
 fn read_as(source: &Source, asked: &PageRequest, body: &Value) -> Result<Page, Unreadable> {
@@ -144,7 +144,10 @@ fn a_list_that_ends_empty_is_not_believed() {
         let read = page(&glimpse, &shown);
         assert_eq!((read.items.len(), read.rejected.len(), read.next), (0, 0, None));
     }
-    assert!(matches!(GitLab.judge(&reply(403, &[], r#"{"message":"403 Forbidden"}"#)), Verdict::Unavailable(_)));
+    assert!(matches!(
+        crate::providers::gitlab::refusals::judge(&reply(403, &[], r#"{"message":"403 Forbidden"}"#)),
+        Verdict::Unavailable(_)
+    ));
     assert!(GitLab.read(&source(), &glimpse, &reply(200, &[], "<html>")).is_err());
 }
 
@@ -159,7 +162,7 @@ fn where_graphql_knows_no_vulnerabilities_rest_is_asked() {
     let asked = page(&first(Stream::Alerts), &unknown).next.expect("a question to REST");
     assert!(asked.url.ends_with("/vulnerability_findings?scope=all&per_page=100"), "{}", asked.url);
     // On an edition without them, REST has no such path.
-    assert!(matches!(GitLab.judge(&reply(404, &[], r#"{"error":"404 Not Found"}"#)), Verdict::Unavailable(_)));
+    assert!(matches!(crate::providers::gitlab::refusals::judge(&reply(404, &[], r#"{"error":"404 Not Found"}"#)), Verdict::Unavailable(_)));
     // On a server that is older than the field, it has.
     let finding = json!({
         "id": null, "uuid": "ad5e3be3-a193-55f5-a200-bc12865fb09c", "name": "Possible command injection", "report_type": "sast",
@@ -226,7 +229,7 @@ fn a_project_that_graphql_does_not_show_is_looked_up_too() {
     let place = "https://gitlab.com/api/v4/projects/acme%2Ftools%2Fweb";
     assert_eq!((lookup.url.as_str(), &lookup.body, lookup.number), (place, &None, 2));
     let missing = reply(404, &[], r#"{"message":"404 Project Not Found"}"#);
-    assert_eq!(GitLab.judge(&missing), Verdict::Missing("404 Project Not Found".into()));
+    assert_eq!(crate::providers::gitlab::refusals::judge(&missing), Verdict::Missing("404 Project Not Found".into()));
     let third = page(&lookup, &json!({"id": 278_964, "path_with_namespace": "new/site"})).next.expect("the question");
     assert_eq!((variables(&third)["fullPath"].as_str(), third.number), (Some("new/site"), 3));
     let mut moved = answer(&[with(node(9), "webUrl", json!("https://gitlab.com/new/site/-/security/vulnerabilities/9"))], false, None);

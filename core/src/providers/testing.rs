@@ -1,0 +1,41 @@
+//! What the tests of all providers begin with.
+
+use super::Reply;
+use crate::clock::Moment;
+use crate::model::{Limits, Source, SourceId, SourceKind, Stream, Webhook, WorkspaceId};
+
+/// The repository acme/web at a provider's own address.
+pub(super) fn source(provider: &str) -> Source {
+    Source {
+        id: SourceId::known("web"),
+        workspace: WorkspaceId::known("acme"),
+        kind: SourceKind::Repository,
+        name: "web".into(),
+        project: None,
+        provider: Some(provider.into()),
+        base_url: None,
+        repository: Some("acme/web".into()),
+        principal: None,
+        streams: vec![Stream::Issues],
+        monitored: true,
+        path: None,
+        patterns: Vec::new(),
+        webhook: Webhook::default(),
+        credential: None,
+        credential_changed_at: None,
+        limits: Limits::default(),
+        settings_version: 1,
+        created_at: Moment(0),
+        deleted_at: None,
+        version: 1,
+    }
+}
+
+pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: impl ToString) -> Reply {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Reply { status, headers, body: body.to_string().into_bytes() }
+}
+
+pub(super) fn moment(text: &str) -> Moment {
+    Moment::parse(text).expect("a time")
+}
