@@ -10,6 +10,7 @@ pub mod input;
 pub mod issues;
 mod operations;
 pub mod people;
+pub mod repositories;
 pub mod runs;
 
 /// A scenario: a story that a world has to live up to.
@@ -65,6 +66,9 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         people::settings::SCENARIOS,
         people::strangers::SCENARIOS,
         people::tokens::SCENARIOS,
+        repositories::confirming::SCENARIOS,
+        repositories::operations::SCENARIOS,
+        repositories::syncing::SCENARIOS,
         runs::SCENARIOS,
         runs::cancelling::SCENARIOS,
         runs::conflicts::SCENARIOS,

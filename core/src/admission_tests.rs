@@ -333,7 +333,7 @@ fn success_is_synced_now() {
         (expected.holder, expected.status, expected.sync_error) = (None, Synced, None);
         (expected.last_synced_at, expected.last_checked_at) = (Some(at(9)), Some(at(9)));
         (expected.item_count, expected.held_deletions, expected.refunds, expected.version) = (items, held_deletions, 0, 9);
-        expected.past = vec![Past { whole: true, worked: 40_000, requests: 7, pages: 3 }];
+        expected.past = vec![Past { whole: true, worked: 40_000, requests: 7, pages: 3, items: 0 }];
         assert_eq!(freed, expected);
     }
 }

@@ -230,7 +230,7 @@ fn a_run_that_only_waited_leaves_its_place_and_nothing_else() {
 /// is: not even if it fails.
 #[test]
 fn a_decision_restores_the_status_and_counts() {
-    let past = vec![Past { whole: true, worked: 1, requests: 1, pages: 1 }];
+    let past = vec![Past { whole: true, worked: 1, requests: 1, pages: 1, items: 1 }];
     for work in [Work::ApproveDeletions, Work::DiscardDeletions] {
         for before in [NeverSynced, Synced, Error] {
             let found = cooling(Gate { refunds: 2, past: past.clone(), ..gate(before) }, OTHER);

@@ -22,7 +22,7 @@ const PATIENCE: u64 = 3;
 pub fn remember(past: &mut Vec<Past>, run: &Run, now: Moment) {
     let whole = is_whole(run);
     let worked = millis(now.since(run.started_at.unwrap_or(run.created_at))).saturating_sub(run.waited);
-    past.push(Past { whole, worked, requests: run.calls.made, pages: run.progress.page });
+    past.push(Past { whole, worked, requests: run.calls.made, pages: run.progress.page, items: run.progress.processed });
     let of_its_shape = past.iter().filter(|one| one.whole == whole).count();
     if of_its_shape > MOST_PAST {
         if let Some(oldest) = past.iter().position(|one| one.whole == whole) {
@@ -42,6 +42,8 @@ pub struct Cost {
     pub runs_seen: usize,
     pub requests: Option<u64>,
     pub pages: Option<u64>,
+    /// What the last of them listed.
+    pub items: Option<u64>,
     pub took: Option<Expected>,
 }
 
@@ -58,7 +60,13 @@ pub fn cost(past: &[Past], whole: bool) -> Cost {
         (Some(usually), Some(low), Some(high)) if alike.len() >= FEWEST => Some(Expected { usually, spread: high - low }),
         _ => None,
     };
-    Cost { runs_seen: alike.len(), requests: middle(|one| one.requests), pages: middle(|one| one.pages), took }
+    Cost {
+        runs_seen: alike.len(),
+        requests: middle(|one| one.requests),
+        pages: middle(|one| one.pages),
+        items: alike.last().map(|one| one.items),
+        took,
+    }
 }
 
 /// When a run will have ended, and how far off that may be.

@@ -12,7 +12,10 @@ fn run() -> Run {
 }
 
 fn past(minutes: &[u64]) -> Vec<Past> {
-    minutes.iter().map(|minutes| Past { whole: true, worked: minutes * 60_000, requests: 10 * minutes, pages: *minutes }).collect()
+    minutes
+        .iter()
+        .map(|minutes| Past { whole: true, worked: minutes * 60_000, requests: 10 * minutes, pages: *minutes, items: 100 * minutes })
+        .collect()
 }
 
 #[test]
@@ -62,7 +65,7 @@ fn what_waits_outside_or_stops_has_no_end_that_is_known() {
 #[test]
 fn of_each_shape_the_last_five_are_remembered_without_their_waits() {
     let mut known = past(&[1, 2, 3, 4, 5]);
-    known.insert(0, Past { whole: false, worked: 1, requests: 1, pages: 1 });
+    known.insert(0, Past { whole: false, worked: 1, requests: 1, pages: 1, items: 1 });
     let mut ended = run();
     ended.waited = 120_000;
     ended.calls.made = 7;

@@ -260,6 +260,12 @@ pub(crate) async fn send(plane: &Plane, run: &Run, delay: Duration) {
     }
 }
 
+/// Whether a run knows of a further page of the list that it reads.
+pub fn has_next_page(run: &Run) -> bool {
+    let place = run.next_request.as_deref().and_then(|place| serde_json::from_str::<streams::Place>(place).ok());
+    matches!(place, Some(streams::Place::Page(next)) if next.number > 1 && !next.single)
+}
+
 /// Who ends a run when nobody asked for its end.
 pub(crate) fn machinery() -> UserId {
     UserId::known("pullcord")

@@ -241,6 +241,9 @@ pub struct Run {
     pub waited: u64,
     #[serde(default)]
     pub expected: Option<Expected>,
+    /// What the last run of its shape listed.
+    #[serde(default)]
+    pub last_count: Option<u64>,
     /// What the provider said was left at the first and at the last reply.
     #[serde(default)]
     pub quota_before: Option<u64>,
@@ -306,6 +309,7 @@ impl Run {
             paused_at: None,
             waited: 0,
             expected: None,
+            last_count: None,
             quota_before: None,
             quota_after: None,
             trail: Vec::new(),

@@ -257,6 +257,9 @@ pub struct Past {
     pub worked: u64,
     pub requests: u64,
     pub pages: u64,
+    /// What it listed.
+    #[serde(default)]
+    pub items: u64,
 }
 
 /// What one stream of a source remembers between runs.

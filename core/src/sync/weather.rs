@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::held::Held;
 use super::pages::{Met, NOT_AVAILABLE, Reading, endpoint};
 use super::{End, LONGEST_NAP, Stop};
@@ -106,15 +109,46 @@ impl Verdict {
 /// A provider's words without a secret that they may repeat, and short enough to
 /// show.
 pub(super) fn redacted(text: &str, secret: Option<&str>) -> String {
-    let clean = match secret.filter(|secret| !secret.is_empty()) {
-        Some(secret) => text.replace(secret, "[redacted]"),
-        None => text.to_owned(),
-    };
+    let mut clean = text.to_owned();
+    for form in secret.map(forms).unwrap_or_default() {
+        clean = clean.replace(&form, "[redacted]");
+    }
     clean.chars().take(LONGEST_WORDS).collect()
+}
+
+/// How a secret may be met: as it is; and where it is a name with a password, as the
+/// header that shows both, or as the password alone.
+fn forms(secret: &str) -> Vec<String> {
+    let password = secret.split_once(':').map(|(_, password)| password.to_owned());
+    let encoded = password.as_ref().map(|_| STANDARD.encode(secret));
+    let all = [Some(secret.to_owned()), encoded, password];
+    all.into_iter().flatten().filter(|form| !form.is_empty()).collect()
 }
 
 /// The origin of an address, which is all that may be shown of one that a reply
 /// made up.
 pub(super) fn origin(address: &str) -> String {
     url::Url::parse(address).map_or_else(|_| "not an address".to_owned(), |url| url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redacted;
+
+    /// S2.83: however a provider repeats a secret, it is not passed on.
+    #[test]
+    fn a_secret_is_taken_out_in_every_form() {
+        let api_token = Some("mia@example.com:ATATT3x");
+        for (text, secret, clean) in [
+            ("no ghp_1 here, ghp_1", Some("ghp_1"), "no [redacted] here, [redacted]"),
+            ("for mia@example.com:ATATT3x.", api_token, "for [redacted]."),
+            ("the token ATATT3x of mia@example.com", api_token, "the token [redacted] of mia@example.com"),
+            ("Basic bWlhQGV4YW1wbGUuY29tOkFUQVRUM3g=", api_token, "Basic [redacted]"),
+            ("nothing", Some(""), "nothing"),
+            ("nothing", Some("name:"), "nothing"),
+            ("nothing", None, "nothing"),
+        ] {
+            assert_eq!(redacted(text, secret), clean, "{text}");
+        }
+    }
 }

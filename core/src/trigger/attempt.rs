@@ -280,7 +280,9 @@ impl Attempt<'_> {
     fn new_run(&self, rows: &SourceRows, id: RunId) -> Run {
         let Self { ask, now, .. } = *self;
         let source = &rows.source;
+        let is_sync = ask.work == Work::Sync;
         let whole = ask.options.full || rows.gate.last_synced_at.is_none() || source.kind == SourceKind::Documents;
+        let cost = estimate::cost(&rows.gate.past, whole);
         Run {
             id,
             owner: rows.owner(),
@@ -295,7 +297,8 @@ impl Attempt<'_> {
             request_id: ask.request_id.clone(),
             options: ask.options.clone(),
             next_send_at: Some(now.plus(FIRST_SEND)),
-            expected: estimate::cost(&rows.gate.past, whole).took.filter(|_| ask.work == Work::Sync),
+            expected: cost.took.filter(|_| is_sync),
+            last_count: cost.items.filter(|_| is_sync),
             created_at: now,
             ..Run::blank(id, source.workspace.clone())
         }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::shown;
 use crate::clock::{Moment, show_duration};
 use crate::estimate;
-use crate::model::{Run, RunStatus};
+use crate::model::{Run, RunStatus, Warning};
 
 /// A run.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -101,6 +101,12 @@ pub struct ErrorView {
     pub at: Option<String>,
 }
 
+impl ErrorView {
+    pub fn of(Warning { code, message, at }: Warning) -> Self {
+        Self { code, message, at }
+    }
+}
+
 impl ProgressView {
     pub fn of(run: &Run) -> Self {
         let progress = &run.progress;
@@ -172,12 +178,7 @@ impl RunView {
             estimated_completion: completion.map(|completion| completion.at.rfc3339()),
             estimated_spread: completion.map(|completion| show_duration(completion.spread)),
             error: run.error.clone().map(|error| ErrorView { code: error.code, message: error.message, at: error.at }),
-            warnings: run
-                .warnings
-                .iter()
-                .cloned()
-                .map(|warning| ErrorView { code: warning.code, message: warning.message, at: warning.at })
-                .collect(),
+            warnings: run.warnings.iter().cloned().map(ErrorView::of).collect(),
             children: None,
             version: run.version,
         }

@@ -9,9 +9,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pullcord_core::admission::Surface;
 use pullcord_core::clock::Moment;
-use pullcord_core::model::{Counts, ProjectId, Run, RunOptions, RunStatus, SourceId, SourceKind, Stream};
-use pullcord_core::trigger::{Answer, Ask, Asker, trigger};
-use pullcord_core::{Error, Refusal, cancel, status};
+use pullcord_core::error::Complaint;
+use pullcord_core::model::{ProjectId, Run, RunOptions, SourceId, SourceKind, Stream};
+use pullcord_core::sync::has_next_page;
+use pullcord_core::trigger::{Answer, Ask, Would, trigger};
+use pullcord_core::views::ErrorView;
+use pullcord_core::{Error, Refusal, status};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -20,11 +23,16 @@ use utoipa_axum::routes;
 
 use super::asking::{Blocked, Conflict, LONGEST_WAIT, TriggerQuery, Wished, idempotency, outcome_of, would_be};
 use super::ids;
+use super::runs::{Override, reason_of};
 use crate::Api;
 use crate::auth::Caller;
 use crate::checked::{Asked, Checked, Gathered, Path};
 use crate::edge::RequestId;
 use crate::problem::{Problem, Told};
+
+mod operation;
+
+use operation::{ResultsView, spoken, warnings};
 
 /// How long an answer is held for a sync that may be short.
 const SHORT: Duration = Duration::from_secs(8);
@@ -32,7 +40,7 @@ const SHORT: Duration = Duration::from_secs(8);
 const MANY: u64 = 100;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(sync_repository)).routes(routes!(operation, cancel_operation))
+    OpenApiRouter::new().routes(routes!(sync_repository)).merge(operation::routes())
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -77,57 +85,15 @@ struct RepositoryAsked {
     wait: Option<String>,
     max_age: Option<String>,
     dry_run: Option<bool>,
-}
-
-/// What became of some entries.
-#[derive(Serialize, ToSchema)]
-struct CountsView {
-    created: u64,
-    updated: u64,
-    skipped: u64,
-    failed: u64,
-}
-
-impl From<Counts> for CountsView {
-    fn from(Counts { created, updated, skipped, failed }: Counts) -> Self {
-        Self { created, updated, skipped, failed }
-    }
-}
-
-/// What a sync did; alerts stand apart.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ResultsView {
-    #[serde(flatten)]
-    issues: CountsView,
-    security_advisories: CountsView,
-    errors: Vec<String>,
-}
-
-impl ResultsView {
-    fn of(run: &Run) -> Self {
-        let rejected = run.warnings.iter().map(|warning| warning.message.clone());
-        let errors = run.error.iter().map(|error| error.message.clone()).chain(rejected);
-        Self { issues: run.results.others().into(), security_advisories: run.results.alerts.into(), errors: errors.collect() }
-    }
-}
-
-/// A run's status in this surface's words.
-fn spoken(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Queued | RunStatus::Parked => "pending",
-        RunStatus::Running | RunStatus::Cancelling => "in_progress",
-        RunStatus::Paused => "paused",
-        RunStatus::Completed | RunStatus::CompletedWithWarnings => "completed",
-        RunStatus::Failed => "failed",
-        RunStatus::Cancelled => "cancelled",
-    }
+    /// There is no cooldown here to pass over; that somebody wanted to is on record.
+    #[schema(inline)]
+    override_cooldown: Option<Override>,
 }
 
 /// Syncs a repository of a project.
 #[utoipa::path(post, path = "/api/projects/{projectId}/repositories/{repositoryId}/sync", tag = "issues",
     params(("projectId" = String, Path), ("repositoryId" = String, Path), TriggerQuery, ("idempotency-key" = Option<String>, Header)), request_body = RepositoryAsked,
-    responses((status = 200, description = "ended, attached, fresh or a dry run"), (status = 202, description = "goes on; `location` says where it can be seen")))]
+    responses((status = 200, body = Synced, description = "ended, attached, fresh or a dry run"), (status = 202, body = Synced, description = "goes on; `location` says where it can be seen")))]
 async fn sync_repository(
     State(api): State<Api>,
     Caller(asker): Caller,
@@ -140,8 +106,10 @@ async fn sync_repository(
 ) -> Result<Response, Problem> {
     let now = api.plane.clock.now();
     let mut gathered = Gathered::default();
-    let RepositoryAsked { sync_type, include_closed, confirmed, mode, on_conflict, on_blocked, wait, max_age, dry_run } = value;
+    let RepositoryAsked { sync_type, include_closed, confirmed, mode, .. } = value;
+    let RepositoryAsked { on_conflict, on_blocked, wait, max_age, dry_run, override_cooldown, .. } = value;
     let wished = Wished::of(query, TriggerQuery { on_conflict, on_blocked, wait, max_age, dry_run }, &mut gathered);
+    let override_cooldown = gathered.take(reason_of(override_cooldown));
     let idempotency = gathered.take(idempotency(&asker, &headers, &uri, &essence));
     gathered.all_well().told(now)?;
     let (project, source) = named(&project, &repository).told(now)?;
@@ -159,19 +127,21 @@ async fn sync_repository(
         on_blocked: wished.on_blocked,
         max_age: wished.max_age,
         dry_run: wished.dry_run,
+        override_cooldown,
         idempotency,
         request_id: Some(request),
-        ..Ask::sync(source, asker, Surface::Issues)
+        ..Ask::sync(source, asker.clone(), Surface::Issues)
     };
-    let answer = trigger(&api.plane, ask).await.map_err(|error| refused(&error, now))?;
+    let answer = trigger(&api.plane, ask).await.map_err(|error| refused(error, now))?;
     let outcome = outcome_of(&answer);
     let run = match answer {
         Answer::Accepted(run) | Answer::Repeated(run) | Answer::Attached(run) | Answer::FollowUp(run) | Answer::Parked(run) => *run,
         Answer::Fresh { last_synced_at } => {
-            let body = json!({"operationId": null, "status": "completed", "outcome": outcome, "lastSyncAt": last_synced_at.rfc3339()});
-            return Ok((StatusCode::OK, Json(body)).into_response());
+            let last_sync_at = Some(last_synced_at.rfc3339());
+            let fresh = Synced { status: "completed", outcome: Some(outcome), last_sync_at, ..Synced::default() };
+            return Ok((StatusCode::OK, Json(fresh)).into_response());
         }
-        Answer::Would(would) => return Ok((StatusCode::OK, Json(would_be(would, now))).into_response()),
+        Answer::Would(would) => return Ok((StatusCode::OK, Json(would_be_here(would, outcome, now))).into_response()),
     };
     let held = match (wished.wait, mode) {
         (Some(wait), _) => wait,
@@ -180,45 +150,109 @@ async fn sync_repository(
         (None, Mode::Auto | Mode::Async) => Duration::ZERO,
     };
     let patient = wished.wait.is_some() || mode == Mode::Sync;
-    let run = status::watched(&api.plane, run, now.plus(held), |run| run.status.is_terminal() || (!patient && is_long(run)))
-        .await
-        .map_err(Error::from)
-        .told(now)?;
-    Ok(answered(&run, &uri, outcome, now))
+    let enough = |run: &Run| run.status.is_terminal() || (!patient && is_long(run));
+    let run = status::watched(&api.plane, run, now.plus(held), enough).await.map_err(Error::from).told(now)?;
+    let tells = run.status.is_terminal() && !(mode == Mode::Async && wished.wait.is_none() && outcome != "attached");
+    let last_sync_at = match &run.source {
+        Some(source) if tells => status::source(&api.plane, &asker, source).await.told(now)?.gate.last_synced_at,
+        _ => None,
+    };
+    Ok(answered(&run, &uri, outcome, tells.then_some(last_sync_at)))
 }
 
-/// Whether more is to be done than anyone should wait for.
+/// Whether more is to be done than anyone should wait for: the last run of its
+/// shape listed so much, the forge says so, or what was read so far comes to it.
 fn is_long(run: &Run) -> bool {
-    let progress = &run.progress;
-    progress.processed > MANY || progress.total.is_some_and(|total| total > MANY) || (progress.page == 1 && progress.processed >= MANY)
+    let alerts = run.results.alerts;
+    let read = run.progress.processed.saturating_sub(alerts.created + alerts.updated + alerts.skipped);
+    let known = [run.last_count, run.progress.total, Some(read)].into_iter().flatten().max();
+    known.is_some_and(|known| known > MANY) || (read >= MANY && has_next_page(run))
 }
 
-fn answered(run: &Run, uri: &axum::http::Uri, outcome: &'static str, now: Moment) -> Response {
-    let mut body = json!({"operationId": run.id.to_string(), "status": spoken(run.status)});
-    if outcome != "accepted" {
-        body["outcome"] = json!(outcome);
-    }
-    if run.status.is_terminal() {
-        body["results"] = json!(ResultsView::of(run));
-        body["lastSyncAt"] = json!(run.finished_at.unwrap_or(now).rfc3339());
-        body["error"] = json!(run.error.as_ref().map(|error| error.message.clone()));
-        return (StatusCode::OK, Json(body)).into_response();
+/// The answer to a sync: what was done, or where it goes on.
+#[derive(Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Synced {
+    /// None if nothing was started.
+    operation_id: Option<String>,
+    /// pending, in_progress, paused, completed, failed or cancelled; of a dry run
+    /// unchanged
+    status: &'static str,
+    /// What became of the wish, where it is not simply accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<ResultsView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<Vec<ErrorView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_sync_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
+    /// When what waits goes on by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumes_at: Option<String>,
+    /// Of a dry run that would be refused: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_allowed_at: Option<Value>,
+}
+
+fn answered(run: &Run, uri: &axum::http::Uri, outcome: &'static str, tells: Option<Option<Moment>>) -> Response {
+    let said = Synced {
+        operation_id: Some(run.id.to_string()),
+        status: spoken(run.status),
+        outcome: Some(outcome).filter(|outcome| *outcome != "accepted"),
+        ..Synced::default()
+    };
+    if let Some(last_sync_at) = tells {
+        let ended = Synced {
+            results: Some(ResultsView::of(run)),
+            warnings: Some(warnings(run)),
+            last_sync_at: last_sync_at.map(Moment::rfc3339),
+            error: Some(run.error.as_ref().map(|error| error.message.clone())),
+            ..said
+        };
+        return (StatusCode::OK, Json(ended)).into_response();
     }
     let location = format!("{}/{}", uri.path(), run.id);
-    body["location"] = json!(location);
-    body["resumesAt"] = run.resumes_at.map_or(Value::Null, |at| json!(at.rfc3339()));
+    let header = HeaderValue::from_str(&location);
+    let resumes_at = run.resumes_at.map(Moment::rfc3339);
     let code = if outcome == "attached" { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let mut response = (code, Json(body)).into_response();
-    if let Ok(location) = HeaderValue::from_str(&location) {
+    let mut response = (code, Json(Synced { location: Some(location), resumes_at, ..said })).into_response();
+    if let Ok(location) = header {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
 }
 
+/// What a dry run says here.
+fn would_be_here(would: Would, outcome: &'static str, now: Moment) -> Synced {
+    let mut native = would_be(would, now);
+    let mut taken = |name: &str| Some(native[name].take()).filter(|value| !value.is_null());
+    Synced {
+        operation_id: taken("run_id").and_then(|id| id.as_str().map(str::to_owned)),
+        status: "unchanged",
+        outcome: Some(outcome),
+        resumes_at: taken("resumes_at").and_then(|at| at.as_str().map(str::to_owned)),
+        reason: taken("reason"),
+        next_allowed_at: taken("next_allowed_at"),
+        ..Synced::default()
+    }
+}
+
 /// A refusal in the words of this surface.
-fn refused(error: &Error, now: Moment) -> Problem {
-    let problem = Problem::from_error(error, now);
-    match error {
+fn refused(error: Error, now: Moment) -> Problem {
+    let error = match error {
+        // Here streams are chosen by the type of the sync.
+        Error::Invalid(complaints) => Error::Invalid(complaints.into_iter().map(in_its_words).collect()),
+        error => error,
+    };
+    let problem = Problem::from_error(&error, now);
+    match &error {
         Error::Refused(refusal) => match &**refusal {
             Refusal::InProgress { run, .. } => problem
                 .with("error", json!("A sync operation is already in progress for this repository"))
@@ -233,116 +267,10 @@ fn refused(error: &Error, now: Moment) -> Problem {
     }
 }
 
+fn in_its_words(complaint: Complaint) -> Complaint {
+    if complaint.at == "streams" { Complaint { at: "syncType".to_owned(), ..complaint } } else { complaint }
+}
+
 fn named(project: &str, repository: &str) -> Result<(ProjectId, SourceId), Error> {
     Ok((ids::project(project)?, ids::source(repository)?))
-}
-
-/// An operation: a run, in this surface's words.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "older clients read operationId where newer ones read id")]
-struct Operation {
-    id: String,
-    operation_id: String,
-    repository_connection_id: String,
-    project_id: String,
-    user_id: String,
-    /// pending, in_progress, paused, completed, failed or cancelled
-    status: &'static str,
-    sync_type: &'static str,
-    include_closed: bool,
-    /// fetching, matching, creating or updating
-    stage: Option<&'static str>,
-    progress: ProgressView,
-    results: ResultsView,
-    error: Option<String>,
-    resumes_at: Option<String>,
-    started_at: Option<String>,
-    completed_at: Option<String>,
-    created_at: String,
-    updated_at: String,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ProgressView {
-    percentage: Option<u64>,
-    processed: u64,
-    total: Option<u64>,
-    current_page: u64,
-}
-
-impl Operation {
-    fn of(run: &Run, project: &ProjectId) -> Self {
-        let shown = |at: Option<Moment>| at.map(Moment::rfc3339);
-        let progress = &run.progress;
-        let completed = matches!(run.status, RunStatus::Completed | RunStatus::CompletedWithWarnings);
-        let last = [run.finished_at, run.last_progress_at, run.started_at].into_iter().flatten().max().unwrap_or(run.created_at);
-        Self {
-            id: run.id.to_string(),
-            operation_id: run.id.to_string(),
-            repository_connection_id: run.source.as_ref().map(ToString::to_string).unwrap_or_default(),
-            project_id: project.to_string(),
-            user_id: run.triggered_by.to_string(),
-            status: spoken(run.status),
-            sync_type: match run.options.streams.as_slice() {
-                [Stream::Issues] => "issuesOnly",
-                [Stream::Alerts] => "securityOnly",
-                _ => "full",
-            },
-            include_closed: run.options.include_closed,
-            stage: progress.stage.map(pullcord_core::model::Stage::as_str).filter(|stage| *stage != "removing"),
-            progress: ProgressView {
-                percentage: progress.percentage(completed),
-                processed: progress.processed,
-                total: progress.total,
-                current_page: progress.page,
-            },
-            results: ResultsView::of(run),
-            error: run.error.as_ref().map(|error| error.message.clone()),
-            resumes_at: shown(run.resumes_at),
-            started_at: shown(run.started_at),
-            completed_at: shown(run.finished_at),
-            created_at: run.created_at.rfc3339(),
-            updated_at: last.rfc3339(),
-        }
-    }
-}
-
-/// A run of this very repository of this very project.
-async fn found(api: &Api, asker: &Asker, project: &str, repository: &str, run: &str) -> Result<(Run, ProjectId), Error> {
-    let (project, source) = named(project, repository)?;
-    let looked = status::source(&api.plane, asker, &source).await?;
-    if looked.source.project.as_ref() != Some(&project) {
-        return Err(Error::NotFound("repository"));
-    }
-    let run = status::run(&api.plane, asker, ids::run(run)?).await?;
-    if run.source.as_ref() == Some(&source) { Ok((run, project)) } else { Err(Error::NotFound("operation")) }
-}
-
-/// How an operation is.
-#[utoipa::path(get, path = "/api/projects/{projectId}/repositories/{repositoryId}/sync/{operationId}", tag = "issues",
-    params(("projectId" = String, Path), ("repositoryId" = String, Path), ("operationId" = String, Path)), responses((status = 200, body = Operation)))]
-async fn operation(
-    State(api): State<Api>,
-    Caller(asker): Caller,
-    Path((project, repository, run)): Path<(String, String, String)>,
-) -> Result<Json<Operation>, Problem> {
-    let now = api.plane.clock.now();
-    let (run, project) = found(&api, &asker, &project, &repository, &run).await.told(now)?;
-    Ok(Json(Operation::of(&run, &project)))
-}
-
-/// Cancels an operation.
-#[utoipa::path(delete, path = "/api/projects/{projectId}/repositories/{repositoryId}/sync/{operationId}", tag = "issues",
-    params(("projectId" = String, Path), ("repositoryId" = String, Path), ("operationId" = String, Path)), responses((status = 202, body = Operation)))]
-async fn cancel_operation(
-    State(api): State<Api>,
-    Caller(asker): Caller,
-    Path((project, repository, run)): Path<(String, String, String)>,
-) -> Result<(StatusCode, Json<Operation>), Problem> {
-    let now = api.plane.clock.now();
-    let (run, project) = found(&api, &asker, &project, &repository, &run).await.told(now)?;
-    let run = cancel::cancel(&api.plane, &asker, run.id).await.told(now)?;
-    Ok((StatusCode::ACCEPTED, Json(Operation::of(&run, &project))))
 }

@@ -51,7 +51,7 @@ pub(crate) fn live_routes() -> OpenApiRouter<Api> {
 /// Why an admin passes over a cooldown; it is put on record.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Override {
+pub(super) struct Override {
     reason: String,
 }
 
@@ -128,7 +128,7 @@ async fn sync_source(
     answered(&api, answer, wished.wait, now).await
 }
 
-fn reason_of(given: Option<Override>) -> Result<Option<String>, Error> {
+pub(super) fn reason_of(given: Option<Override>) -> Result<Option<String>, Error> {
     match given {
         Some(Override { reason }) if reason.trim().is_empty() => Err(Error::invalid("overrideCooldown.reason", "must say why")),
         given => Ok(given.map(|given| given.reason)),
