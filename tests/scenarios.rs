@@ -12,6 +12,7 @@ mod operations;
 pub mod people;
 pub mod repositories;
 pub mod runs;
+pub mod workspaces;
 
 /// A scenario: a story that a world has to live up to.
 #[derive(Clone, Copy)]
@@ -82,6 +83,11 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         runs::recording::SCENARIOS,
         runs::slots::SCENARIOS,
         runs::triggers::SCENARIOS,
+        workspaces::children::SCENARIOS,
+        workspaces::cooldowns::SCENARIOS,
+        workspaces::quota::SCENARIOS,
+        workspaces::resetting::SCENARIOS,
+        workspaces::triggering::SCENARIOS,
     ];
     themes.into_iter().flatten().copied()
 }

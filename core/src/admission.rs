@@ -36,21 +36,31 @@ pub enum Surface {
     Projects,
     /// The issues of surface 3.3.
     Issues,
+    /// The workspaces of surface 3.1.
+    Workspaces,
+    /// A workspace run, for one of its sources.
+    Child,
     Schedule,
 }
 
 impl Surface {
     pub fn cooldown_rule(self) -> CooldownRule {
         match self {
-            Self::Native | Self::Ops => CooldownRule::FULL,
-            Self::Projects | Self::Issues | Self::Schedule => CooldownRule { obeys: false, starts: false },
+            Self::Native | Self::Ops | Self::Workspaces => CooldownRule::FULL,
+            Self::Projects | Self::Issues | Self::Child | Self::Schedule => CooldownRule { obeys: false, starts: false },
         }
+    }
+
+    /// Whether a cooldown is told of even while something runs.
+    pub fn cools_first(self) -> bool {
+        self == Self::Workspaces
     }
 
     pub fn trigger(self) -> Trigger {
         match self {
-            Self::Native | Self::Projects | Self::Issues => Trigger::Manual,
+            Self::Native | Self::Projects | Self::Issues | Self::Workspaces => Trigger::Manual,
             Self::Ops => Trigger::Ops,
+            Self::Child => Trigger::Workspace,
             Self::Schedule => Trigger::Schedule,
         }
     }
@@ -83,6 +93,8 @@ pub struct Asked {
     pub run: RunId,
     pub now: Moment,
     pub rule: CooldownRule,
+    /// Whether a refusal is for the cooldown rather than for the run that is there.
+    pub cools_first: bool,
     pub cooldown: Duration,
     pub on_conflict: OnConflict,
     pub on_blocked: OnBlocked,
@@ -136,7 +148,8 @@ pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
                 };
             }
             Displacement::Not => {
-                return Admission::Refuse(Refusal::InProgress { run: id, holder: Some(Box::new(run.clone())) });
+                let refusal = cooling(gate, asked).filter(|_| asked.cools_first);
+                return Admission::Refuse(refusal.unwrap_or_else(|| Refusal::InProgress { run: id, holder: Some(Box::new(run.clone())) }));
             }
         },
     };
@@ -148,7 +161,7 @@ pub fn admit(gate: &Gate, holder: Option<&Run>, asked: &Asked) -> Admission {
 }
 
 /// The cooldown that is in this wish's way, if one is.
-fn cooling(gate: &Gate, asked: &Asked) -> Option<Refusal> {
+pub fn cooling(gate: &Gate, asked: &Asked) -> Option<Refusal> {
     let until = gate.cool_until.filter(|until| *until > asked.now && asked.rule.obeys && !asked.overrides_cooldown)?;
     Some(Refusal::Cooling { until, since: gate.cool_since })
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::SourceStatus::{Error, NeverSynced, Synced, Syncing};
-use crate::model::{Past, RunError, WorkspaceId};
+use crate::model::{Owner, Past, RunError, SourceId, WorkspaceId};
 
 pub(super) const NOW: Moment = Moment(1_800_000_000_000);
 pub(super) const NEW: RunId = id(1);
@@ -47,7 +47,8 @@ pub(super) fn cooling(gate: Gate, because_of: RunId) -> Gate {
 }
 
 pub(super) fn run(id: RunId, status: RunStatus) -> Run {
-    Run { status, epoch: 2, version: 9, ..Run::blank(id, WorkspaceId::known("acme")) }
+    let owner = Owner::Source(SourceId::known("web"));
+    Run { owner, status, epoch: 2, version: 9, ..Run::blank(id, WorkspaceId::known("acme")) }
 }
 
 /// The old run with a lease that ends so many seconds from now.
@@ -60,6 +61,7 @@ pub(super) fn asked(surface: Surface) -> Asked {
         run: NEW,
         now: NOW,
         rule: surface.cooldown_rule(),
+        cools_first: false,
         cooldown: Duration::from_mins(5),
         on_conflict: OnConflict::Reject,
         on_blocked: OnBlocked::Reject,

@@ -44,6 +44,8 @@ pub struct Cost {
     pub pages: Option<u64>,
     /// What the last of them listed.
     pub items: Option<u64>,
+    /// Milliseconds in the middle, of however few runs.
+    pub usual: Option<u64>,
     pub took: Option<Expected>,
 }
 
@@ -65,6 +67,7 @@ pub fn cost(past: &[Past], whole: bool) -> Cost {
         requests: middle(|one| one.requests),
         pages: middle(|one| one.pages),
         items: alike.last().map(|one| one.items),
+        usual: middle(|one| one.worked),
         took,
     }
 }

@@ -8,15 +8,17 @@ use uuid::Uuid;
 use crate::clock::Moment;
 
 mod item;
+mod options;
 mod people;
 mod progress;
 mod run;
 mod source;
 
 pub use item::{Item, ItemType};
+pub use options::RunOptions;
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
-pub use progress::{Calls, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
-pub use run::{Run, RunOptions, RunStatus, Trigger, Work};
+pub use progress::{Calls, Children, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
+pub use run::{Run, RunStatus, Trigger, Work};
 pub use source::{Gate, Limits, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
 
 /// A text that names one kind of thing, so that a slug cannot be passed for a
@@ -98,6 +100,16 @@ impl fmt::Display for RunId {
 pub enum Owner {
     Source(SourceId),
     Workspace(WorkspaceId),
+}
+
+impl Owner {
+    /// What a caller would call it.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Source(_) => "source",
+            Self::Workspace(_) => "workspace",
+        }
+    }
 }
 
 impl fmt::Display for Owner {

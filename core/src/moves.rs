@@ -9,8 +9,12 @@
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::model::{Run, RunError, RunId, RunStatus};
+use crate::model::{Run, RunId, RunStatus};
 use crate::planted::{Bug, is_planted};
+
+mod ending;
+
+pub use ending::{Cancel, bury, cancel, complete, end_cancelled, fail};
 
 /// Claims in a row without a committed part or a clean hand-over, after which a
 /// run is given up.
@@ -19,6 +23,8 @@ const FIRST_RESEND: Duration = Duration::from_secs(90);
 /// How much too early a delayed message may come, clocks being what they are.
 const EARLY: Duration = Duration::from_secs(2);
 const LONGEST_RESEND: Duration = Duration::from_mins(15);
+/// How long a delayed message is waited for before the tick sends another.
+const LATE: Duration = Duration::from_secs(15);
 /// Whoever waits for a slot looks again by itself, should nobody pass one on.
 const LONGEST_HELD_BACK: Duration = Duration::from_mins(5);
 
@@ -34,7 +40,9 @@ pub enum NotClaimed {
 /// A worker takes the run: if the message is of its present epoch and nobody
 /// holds it, or if whoever holds it was not heard of for too long.
 pub fn claim(run: &Run, epoch: u64, claimed_by: &str, now: Moment, lease: Duration) -> Result<Run, NotClaimed> {
-    if run.follows.is_some() || !matches!(run.status, RunStatus::Queued | RunStatus::Paused | RunStatus::Running) {
+    let is_stopping = run.status == RunStatus::Cancelling;
+    let works = matches!(run.status, RunStatus::Queued | RunStatus::Paused | RunStatus::Running) || (is_stopping && run.has_children());
+    if run.follows.is_some() || !works {
         return Err(NotClaimed::NothingToDo);
     }
     // A message that came before its time, a duplicate say, must not spend what
@@ -48,8 +56,10 @@ pub fn claim(run: &Run, epoch: u64, claimed_by: &str, now: Moment, lease: Durati
         return Err(NotClaimed::Stale);
     }
     let mut claimed = run.clone();
-    claimed.status = RunStatus::Running;
-    claimed.status_reason = None;
+    if !is_stopping {
+        claimed.status = RunStatus::Running;
+        claimed.status_reason = None;
+    }
     claimed.resumes_at = None;
     claimed.held_back = false;
     if let Some(since) = claimed.paused_at.take() {
@@ -192,6 +202,21 @@ pub fn hand_over(run: &Run, now: Moment) -> Run {
     left
 }
 
+/// Its children are under way: it looks at them again after `span`.
+pub fn look_again(run: &Run, now: Moment, span: Duration) -> Run {
+    let mut left = run.clone();
+    left.lease_until = None;
+    left.claimed_by = None;
+    left.claims_since_progress = 0;
+    left.tries += 1;
+    // That it looked is a sign of life; its children have theirs.
+    left.last_progress_at = Some(now);
+    left.next_send_at = Some(now.plus(span).plus(LATE));
+    left.sends = 0;
+    left.version += 1;
+    left
+}
+
 /// The run waits until `until`. A wait longer than a message can be delayed has
 /// no message: the tick wakes it.
 pub fn pause(run: &Run, now: Moment, until: Moment, why: &str, longest_delay: Duration) -> Run {
@@ -210,75 +235,6 @@ pub fn pause(run: &Run, now: Moment, until: Moment, why: &str, longest_delay: Du
     let has_message = until.since(now) <= longest_delay;
     paused.next_send_at = Some(if has_message { until.plus(FIRST_RESEND) } else { until });
     paused
-}
-
-/// The run did its work.
-pub fn complete(run: &Run, now: Moment) -> Run {
-    let status = if run.warnings.is_empty() { RunStatus::Completed } else { RunStatus::CompletedWithWarnings };
-    end(run, now, status)
-}
-
-/// The run cannot do its work.
-pub fn fail(run: &Run, now: Moment, code: &str, message: &str, at: Option<String>) -> Run {
-    let mut failed = end(run, now, RunStatus::Failed);
-    failed.error = Some(RunError { code: code.to_owned(), message: message.to_owned(), at });
-    failed
-}
-
-/// Someone did not want it any more.
-pub fn end_cancelled(run: &Run, now: Moment, why: &str) -> Run {
-    let mut cancelled = end(run, now, RunStatus::Cancelled);
-    cancelled.status_reason = Some(why.to_owned());
-    cancelled
-}
-
-fn end(run: &Run, now: Moment, status: RunStatus) -> Run {
-    let mut ended = run.clone();
-    ended.status = status;
-    ended.status_reason = None;
-    ended.follows = None;
-    ended.held_back = false;
-    if let Some(since) = ended.paused_at.take() {
-        ended.waited += millis(now.since(since));
-    }
-    ended.lease_until = None;
-    ended.claimed_by = None;
-    ended.next_send_at = None;
-    ended.resumes_at = None;
-    ended.progress.stage = None;
-    ended.progress.current = None;
-    ended.finished_at = Some(now);
-    ended.version += 1;
-    ended
-}
-
-/// What a wish to cancel comes to.
-#[derive(Debug)]
-pub enum Cancel {
-    /// Nobody works on it: it ends here.
-    Ended(Run),
-    /// Its worker has to notice first.
-    Asked(Run),
-    /// It ended, or was asked to, before.
-    Already,
-}
-
-/// Somebody wants the run to stop.
-pub fn cancel(run: &Run, now: Moment) -> Cancel {
-    match run.status {
-        RunStatus::Queued | RunStatus::Paused | RunStatus::Parked => Cancel::Ended(end_cancelled(run, now, "cancelled before it went on")),
-        // Between two slices nobody holds it.
-        RunStatus::Running if run.lease_until.is_none() => Cancel::Ended(end_cancelled(run, now, "cancelled between two slices")),
-        RunStatus::Running => {
-            let mut asked = run.clone();
-            asked.cancel_requested = true;
-            asked.status = RunStatus::Cancelling;
-            asked.status_reason = Some(format!("asked to stop at {now}; its worker stops at the next page"));
-            asked.version += 1;
-            Cancel::Asked(asked)
-        }
-        _ => Cancel::Already,
-    }
 }
 
 /// What the tick does with a run that is due.
@@ -300,6 +256,13 @@ pub fn nudge(run: &Run, now: Moment) -> Nudge {
     let dead = run.lease_until.is_some_and(|until| until < now);
     let is_due = run.due_at().is_some_and(|at| at <= now);
     match run.status {
+        RunStatus::Cancelling if run.has_children() && run.claims_since_progress < MOST_CLAIMS => {
+            if is_due && !run.is_leased(now) {
+                Nudge::Send(resend(run, now))
+            } else {
+                Nudge::NotDue
+            }
+        }
         RunStatus::Cancelling if dead || run.lease_until.is_none() => {
             Nudge::End(end_cancelled(run, now, "cancelled while its worker was lost"))
         }
@@ -346,27 +309,13 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The queue gave a message up. Its run is buried only if the message is of the
-/// present epoch and nobody holds the run: otherwise someone went on with it.
-pub fn bury(run: &Run, epoch: u64, now: Moment) -> Option<Run> {
-    let went_on = run.epoch != epoch || run.is_leased(now);
-    if run.status.is_terminal() || run.waits_outside() || (went_on && !is_planted(Bug::BuriesTheLiving)) {
-        return None;
-    }
-    if run.status == RunStatus::Cancelling {
-        return Some(end_cancelled(run, now, "cancelled while its worker was lost"));
-    }
-    let why = "its message was given up after it had failed too often; the log has the reasons";
-    Some(fail(run, now, "DEAD_LETTER", why, run.next_request.clone()))
-}
-
 /// What a process leased before it died is free at once when the next one, which
 /// has the data folder to itself, starts.
 pub fn expire(run: &Run, now: Moment) -> Option<Run> {
     if run.status.is_terminal() || run.waits_outside() {
         return None;
     }
-    if run.status == RunStatus::Cancelling {
+    if run.status == RunStatus::Cancelling && !run.has_children() {
         return Some(end_cancelled(run, now, "cancelled while its worker was lost"));
     }
     let mut expired = run.clone();
@@ -385,6 +334,10 @@ pub fn expire(run: &Run, now: Moment) -> Option<Run> {
 #[cfg(test)]
 #[path = "moves_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "moves_children_tests.rs"]
+mod children_tests;
 
 #[cfg(test)]
 #[path = "moves_waiting_tests.rs"]

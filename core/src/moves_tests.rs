@@ -3,7 +3,7 @@
 use super::*;
 use crate::chance::Chance;
 use crate::model::RunStatus::{Cancelled, Cancelling, Completed, CompletedWithWarnings, Failed, Parked, Paused, Queued, Running};
-use crate::model::{Noted, Progress, RunId, Stage, Warning, WorkspaceId};
+use crate::model::{Noted, Owner, Progress, RunError, RunId, SourceId, Stage, Warning, WorkspaceId};
 use crate::queue::LONGEST_DELAY;
 
 pub(super) const NOW: Moment = Moment(1_800_000_000_000);
@@ -18,6 +18,7 @@ pub(super) fn at(seconds: i64) -> Moment {
 /// A run of epoch 3 in the middle of its work, which nobody holds.
 pub(super) fn run(status: RunStatus) -> Run {
     Run {
+        owner: Owner::Source(SourceId::known("web")),
         status,
         status_reason: Some("as it was".into()),
         epoch: 3,

@@ -10,7 +10,7 @@ use crate::error::{Error, Fault};
 use crate::estimate;
 use crate::model::{Gate, Owner, Person, Project, ProjectId, Right, Role, Run, RunId, RunStatus, Source, SourceId, WorkspaceId};
 use crate::plane::Plane;
-use crate::store::items::{Audit, Quota};
+use crate::store::items::{Audit, Link, Quota};
 use crate::store::{HeldPage, ItemFilter, ItemPage};
 use crate::trigger::{Asker, quota_key};
 
@@ -45,7 +45,7 @@ pub async fn source(plane: &Plane, asker: &Asker, id: &SourceId) -> Result<Looke
         Some(key) => plane.store.quota(&key).await?,
         None => None,
     };
-    let holder = crate::trigger::holder(plane, &rows).await?;
+    let holder = crate::trigger::holder(plane, &Owner::Source(id.clone()), &rows.gate, &rows.latest).await?;
     let stalled = holder.is_some_and(|run| estimate::is_stalled(&run, plane.config.lease, plane.clock.now()));
     Ok(Looked { source: rows.source, gate: rows.gate, role, quota, stalled })
 }
@@ -136,6 +136,22 @@ async fn wait(plane: &Plane, mut run: Run, until: Moment, enough: impl Fn(&Run) 
 pub async fn runs_of_source(plane: &Plane, asker: &Asker, id: &SourceId, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Error> {
     source(plane, asker, id).await?;
     Ok(plane.store.runs_of(&Owner::Source(id.clone()), before, limit).await?)
+}
+
+/// What became of the sources that a workspace run took in, by their ids.
+pub async fn children(
+    plane: &Plane,
+    asker: &Asker,
+    id: RunId,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(Link, Option<Run>)>, Error> {
+    run(plane, asker, id).await?;
+    let links = plane.store.links(id, after, Some(limit)).await?;
+    let ids: Vec<(Owner, RunId)> = links.iter().filter_map(|link| Some((Owner::Source(link.source.clone()), link.run?))).collect();
+    let runs = plane.store.runs_by_id(&ids).await?;
+    let run_of = |link: &Link| runs.iter().find(|run| Some(run.id) == link.run).cloned();
+    Ok(links.into_iter().map(|link| (link.clone(), run_of(&link))).collect())
 }
 
 pub async fn runs_in_workspace(

@@ -10,13 +10,16 @@ pub mod keys;
 pub mod table;
 
 mod held;
+mod links;
 mod listed;
 mod slots;
+mod subject;
 mod tenants;
 
 pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
 pub use slots::{Claimed, Place};
+pub use subject::{Rows, SourceRows, Subject};
 
 use conditions::{Range, Write};
 use items::{Audit, Idempotency, Quota, Row, RunPointer, decode, encode, encode_audit, encode_gate, encode_run, expire};
@@ -36,21 +39,6 @@ pub struct Store {
     pub table: Table,
     /// How long runs and their audit are kept.
     pub keep: Duration,
-}
-
-/// What a trigger has to know of a source, read in one query.
-#[derive(Clone, Debug)]
-pub struct SourceRows {
-    pub source: Source,
-    pub gate: Gate,
-    /// The newest runs, newest first.
-    pub latest: Vec<Run>,
-}
-
-impl SourceRows {
-    pub fn owner(&self) -> Owner {
-        Owner::Source(self.source.id.clone())
-    }
 }
 
 /// A run that is to be let in, or to wait at the gate, with all that has to hold.
@@ -147,22 +135,32 @@ impl Store {
 
     /// A source, its gate and its newest runs: one query.
     pub async fn source_rows(&self, id: &SourceId) -> Result<Option<SourceRows>, Fault> {
+        let rows = self.rows(&Owner::Source(id.clone())).await?;
+        Ok(rows.and_then(|Rows { subject, gate, latest }| match subject {
+            Subject::Source(source) => Some(SourceRows { source: *source, gate, latest }),
+            Subject::Workspace(_) => None,
+        }))
+    }
+
+    /// What is to be synced, its gate and its newest runs: one query.
+    pub async fn rows(&self, of: &Owner) -> Result<Option<Rows>, Fault> {
         let query = Query {
             index: None,
-            hash: keys::source_partition(id),
+            hash: keys::owner_partition(of),
             range: Range::Between("r#".into(), "~~".into()),
             limit: Some(4),
             newest_first: true,
         };
-        let (mut source, mut gate, mut latest) = (None, None, Vec::new());
+        let (mut subject, mut gate, mut latest) = (None, None, Vec::new());
         for row in self.table.query(query).await? {
             match items::text(&row, "kind") {
-                "source" => source = Some(decode::<Source>(row)?),
-                "gate" => gate = Some(decode::<Gate>(row)?),
+                "source" => subject = Some(Subject::Source(decode(row)?)),
+                "workspace" => subject = Some(Subject::Workspace(decode(row)?)),
+                "gate" | "workspace_gate" => gate = Some(decode::<Gate>(row)?),
                 _ => latest.push(decode::<Run>(row)?),
             }
         }
-        Ok(source.map(|source| SourceRows { source, gate: gate.unwrap_or_default(), latest }))
+        Ok(subject.map(|subject| Rows { subject, gate: gate.unwrap_or_default(), latest }))
     }
 
     pub async fn gate(&self, owner: &Owner) -> Result<Gate, Fault> {

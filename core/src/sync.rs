@@ -26,6 +26,7 @@ mod pages;
 mod removal;
 mod streams;
 mod weather;
+mod workspace;
 
 use held::Held;
 
@@ -52,9 +53,27 @@ pub enum Slice {
 
 /// How a kind of source brings its slice to an end.
 enum End {
-    Done { counted: Counted, with: Vec<Write> },
-    Failed { code: &'static str, message: String, at: Option<String> },
-    Paused { until: Moment, why: String },
+    Done {
+        counted: Counted,
+        with: Vec<Write>,
+    },
+    Failed {
+        code: &'static str,
+        message: String,
+        at: Option<String>,
+    },
+    Paused {
+        until: Moment,
+        why: String,
+    },
+    /// Others work for it; it looks at them again.
+    LookAgain {
+        after: Duration,
+    },
+    /// It was asked to stop, and did what had to be done for that.
+    Stopped {
+        why: String,
+    },
     TimeUp,
 }
 
@@ -68,6 +87,8 @@ impl End {
 enum Stop {
     Superseded,
     Cancelled,
+    /// Someone asked this run, which has children, to stop: this is its row.
+    Asked(Box<Run>),
     Fault(Fault),
 }
 
@@ -150,6 +171,9 @@ async fn hold_back(plane: &Plane, run: Run, is_known: bool) -> Result<Result<Sli
 
 /// Does what the claimed run is for, and brings the slice to its end.
 async fn work(plane: &Plane, run: Run, source: Option<Source>, deadline: Moment) -> Result<Slice, Fault> {
+    if run.has_children() {
+        return with_children(plane, run, deadline).await;
+    }
     let Some(source) = source else {
         let mut held = Held::new(plane, run, deadline);
         let end = End::failed("SOURCE_NOT_FOUND", "the source of this run does not exist any more", None);
@@ -183,11 +207,29 @@ async fn work(plane: &Plane, run: Run, source: Option<Source>, deadline: Moment)
     }
 }
 
+/// The same for a workspace run. Whoever asks it to stop in the middle of its slice
+/// is heard at its next write.
+async fn with_children(plane: &Plane, run: Run, deadline: Moment) -> Result<Slice, Fault> {
+    let mut held = Held::new(plane, run, deadline);
+    let mut end = workspace::sync(&mut held).await;
+    loop {
+        let concluded = match end {
+            Ok(end) => held.conclude(end).await,
+            Err(stop) => Err(stop),
+        };
+        let Err(Stop::Asked(asked)) = concluded else { return conclude(concluded) };
+        held.run = *asked;
+        end = workspace::stop(&mut held).await;
+    }
+}
+
 fn conclude(ended: Result<Slice, Stop>) -> Result<Slice, Fault> {
     match ended {
         Ok(slice) => Ok(slice),
         Err(Stop::Superseded) => Ok(Slice::Superseded),
         Err(Stop::Cancelled) => Ok(Slice::Cancelled),
+        // Only a run with children is asked so, and sees to it itself.
+        Err(Stop::Asked(_)) => Ok(Slice::Continues),
         Err(Stop::Fault(fault)) => Err(fault),
     }
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::admission::Surface;
 use crate::clock::Moment;
-use crate::error::{Error, Refusal};
-use crate::model::{Gate, Person, Right, Source, SourceKind, SourceStatus, Work};
+use crate::error::{Error, Fault, Refusal};
+use crate::model::{Gate, Person, Right, Source, SourceKind, SourceStatus, Work, WorkspaceId};
 use crate::plane::Plane;
 use crate::providers;
-use crate::store::SourceRows;
 use crate::store::items::{Idempotency, Quota};
 use crate::store::keys::{self, Key};
+use crate::store::{Rows, Subject};
 
 mod ask;
 mod attempt;
@@ -42,9 +42,8 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
             None => Ok(None),
         }
     };
-    let (rows, person, used_before) =
-        futures::try_join!(plane.store.source_rows(&ask.source), ask.asker.person(&plane.store), used_before)?;
-    let rows = rows.ok_or(Error::NotFound("source"))?;
+    let (rows, person, used_before) = futures::try_join!(plane.store.rows(&ask.of), ask.asker.person(&plane.store), used_before)?;
+    let rows = rows.ok_or(Error::NotFound(ask.of.what()))?;
     allow(&rows, &person, &ask)?;
     brief(&ask)?;
     if let (Some(key), Some(used)) = (&ask.idempotency, used_before) {
@@ -56,9 +55,9 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
     if let Some(at) = fresh_since(&rows.gate, &ask, now) {
         return Ok(Answer::Fresh { last_synced_at: at });
     }
-    let reasons = unconfirmed(&rows.source, &ask, now);
+    let reasons = unconfirmed(&rows.subject, &ask, now);
     if !reasons.is_empty() {
-        return refuse(plane, &ask, &rows.source, Refusal::Unconfirmed { reasons }).await;
+        return refuse(plane, &ask, &rows.subject, Refusal::Unconfirmed { reasons }).await;
     }
     // Boxed: the way through the gate is long, and so is its future.
     Box::pin(Attempt { plane, ask: &ask, now }.enter(rows)).await
@@ -88,8 +87,17 @@ fn fresh_since(gate: &Gate, ask: &Ask, now: Moment) -> Option<Moment> {
 }
 
 /// Whether the caller may ask this of this source, and whether it makes sense.
-fn allow(rows: &SourceRows, person: &Person, ask: &Ask) -> Result<(), Error> {
-    let source = &rows.source;
+fn allow(rows: &Rows, person: &Person, ask: &Ask) -> Result<(), Error> {
+    let source = match &rows.subject {
+        Subject::Source(source) => source,
+        Subject::Workspace(workspace) => {
+            let role = person.role_in(&workspace.slug).ok_or(Error::NotFound("workspace"))?;
+            if !role.may(Right::SyncWorkspace) {
+                return Err(Error::Forbidden(format!("a {role} may not sync a workspace")));
+            }
+            return Ok(());
+        }
+    };
     let role = person.role_in(&source.workspace).ok_or(Error::NotFound("source"))?;
     // A deletion that failed can be asked for again.
     let unfinished = ask.work == Work::Delete && rows.gate.status == SourceStatus::Error;
@@ -97,7 +105,11 @@ fn allow(rows: &SourceRows, person: &Person, ask: &Ask) -> Result<(), Error> {
     if (source.deleted_at.is_some() && !unfinished) || ask.kind.is_some_and(|kind| kind != source.kind) || elsewhere {
         return Err(Error::NotFound("source"));
     }
-    let right = if ask.work == Work::Delete { Right::Administer } else { Right::to_sync(source.kind) };
+    let right = match (ask.work, ask.surface) {
+        (Work::Delete, _) => Right::Administer,
+        (_, Surface::Workspaces) => Right::SyncWorkspace,
+        _ => Right::to_sync(source.kind),
+    };
     if !role.may(right) {
         return Err(Error::Forbidden(format!("a {role} may not sync a source of kind {}", source.kind.as_str())));
     }
@@ -111,7 +123,11 @@ fn allow(rows: &SourceRows, person: &Person, ask: &Ask) -> Result<(), Error> {
 }
 
 /// What the caller has to confirm first.
-fn unconfirmed(source: &Source, ask: &Ask, now: Moment) -> Vec<&'static str> {
+fn unconfirmed(subject: &Subject, ask: &Ask, now: Moment) -> Vec<&'static str> {
+    subject.source().map(|source| reasons_of(source, ask, now)).unwrap_or_default()
+}
+
+fn reasons_of(source: &Source, ask: &Ask, now: Moment) -> Vec<&'static str> {
     if ask.confirmed || ask.work != Work::Sync || source.kind != SourceKind::Repository || ask.surface == Surface::Schedule {
         return Vec::new();
     }
@@ -128,9 +144,22 @@ async fn repeat(plane: &Plane, key: &IdempotencyKey, used: Idempotency) -> Resul
     Ok(Answer::Repeated(Box::new(run.ok_or(Error::NotFound("run"))?)))
 }
 
-/// The cooldown of a source: its workspace's, else the deployment's.
-pub fn cooldown(plane: &Plane, source: &Source) -> Duration {
-    source.limits.cooldown(source.kind).unwrap_or_else(|| plane.config.cooldown(source.kind))
+/// The cooldown that holds: its workspace's, else the deployment's.
+fn cooldown(plane: &Plane, subject: &Subject) -> Duration {
+    let of_workspace = || subject.limits().workspace.map(Duration::from_millis);
+    match subject.kind() {
+        Some(kind) => subject.limits().cooldown(kind).unwrap_or_else(|| plane.config.cooldown(kind)),
+        None => of_workspace().unwrap_or(plane.config.cooldown_workspace),
+    }
+}
+
+/// The sources that a sync of their workspace takes in, in the order of their ids.
+pub(crate) async fn monitored(plane: &Plane, workspace: &WorkspaceId) -> Result<Vec<Source>, Fault> {
+    let ids = plane.store.source_ids(workspace).await?;
+    let found = plane.store.sources(&ids).await?;
+    let mut monitored: Vec<Source> = found.into_iter().map(|(source, _)| source).filter(Source::is_monitored).collect();
+    monitored.sort_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
+    Ok(monitored)
 }
 
 /// Where the quota of a source's provider stands.

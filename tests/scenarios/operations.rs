@@ -95,6 +95,8 @@ fn body(operation: &Operation) -> Option<Value> {
             Some(json!({"id": fresh("repo"), "kind": "repository", "provider": "github", "repository": "acme/web"}))
         }
         "POST" if path.ends_with("/tokens") => Some(json!({"name": "A script", "role": "viewer"})),
+        "POST" if path.ends_with("/sync/trigger") => Some(json!({"scope": "WORKSPACE"})),
+        "POST" if path.ends_with("/sync/reset-backfill") && path.starts_with("/api/") => Some(json!({"repositoryId": "acme/web"})),
         "POST" if path.ends_with("/held-deletions") => Some(json!({"decision": "discard"})),
         "PUT" if path.ends_with("/members/{user}") => Some(json!({"role": "viewer"})),
         _ => Some(json!({})),

@@ -93,6 +93,20 @@ pub struct Counts {
 }
 
 impl Results {
+    /// Adds what another run did.
+    pub fn add(&mut self, other: &Self) {
+        self.created += other.created;
+        self.updated += other.updated;
+        self.skipped += other.skipped;
+        self.deleted += other.deleted;
+        self.held_deletions += other.held_deletions;
+        self.failed += other.failed;
+        self.alerts.created += other.alerts.created;
+        self.alerts.updated += other.alerts.updated;
+        self.alerts.skipped += other.alerts.skipped;
+        self.alerts.failed += other.alerts.failed;
+    }
+
     fn counts(&self) -> Counts {
         Counts { created: self.created, updated: self.updated, skipped: self.skipped, failed: self.failed }
     }
@@ -116,6 +130,16 @@ impl Results {
             failed: all.failed - alerts.failed,
         }
     }
+}
+
+/// How the children of a workspace run are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Children {
+    pub total: u64,
+    /// Those that came to their end, however they did.
+    pub done: u64,
+    /// Those of them that did not do their work.
+    pub failed: u64,
 }
 
 /// Requests that a run sent to its provider.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::progress::{Calls, Expected, Noted, Progress, Results, RunError, Warning};
-use super::{Owner, RunId, SourceId, SourceKind, Stream, UserId, WorkspaceId};
+use super::progress::{Calls, Children, Expected, Noted, Progress, Results, RunError, Warning};
+use super::{Owner, RunId, RunOptions, SourceId, SourceKind, UserId, WorkspaceId};
 use crate::clock::Moment;
 
 /// Warnings of one kind that a run carries, and how long each may be.
@@ -107,32 +107,6 @@ impl Work {
     }
 }
 
-/// What a run was asked to do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunOptions {
-    /// Ask for everything again, as if nothing had been seen.
-    #[serde(default)]
-    pub full: bool,
-    /// Empty means all the source has.
-    #[serde(default)]
-    pub streams: Vec<Stream>,
-    #[serde(default)]
-    pub include_closed: bool,
-}
-
-impl RunOptions {
-    /// What satisfies both: one run may have to do for several who asked.
-    #[must_use]
-    pub fn widened(&self, other: &Self) -> Self {
-        let all = self.streams.is_empty() || other.streams.is_empty();
-        let mut streams = if all { Vec::new() } else { self.streams.clone() };
-        streams.extend(other.streams.iter().filter(|_| !all));
-        streams.sort();
-        streams.dedup();
-        Self { full: self.full || other.full, streams, include_closed: self.include_closed || other.include_closed }
-    }
-}
-
 /// One sync of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -143,6 +117,9 @@ pub struct Run {
     pub source: Option<SourceId>,
     #[serde(default, rename = "source_kind")]
     pub kind: Option<SourceKind>,
+    /// The workspace run whose child it is.
+    #[serde(default)]
+    pub parent: Option<RunId>,
     #[serde(default)]
     pub work: Work,
     pub status: RunStatus,
@@ -206,6 +183,9 @@ pub struct Run {
     #[serde(default)]
     pub slotted: bool,
 
+    /// Of a workspace run: how its children are.
+    #[serde(default)]
+    pub children: Option<Children>,
     #[serde(default)]
     pub progress: Progress,
     #[serde(default)]
@@ -244,6 +224,9 @@ pub struct Run {
     /// What the last run of its shape listed.
     #[serde(default)]
     pub last_count: Option<u64>,
+    /// How many milliseconds runs of its shape took, of however few that is known.
+    #[serde(default)]
+    pub usual: Option<u64>,
     /// What the provider said was left at the first and at the last reply.
     #[serde(default)]
     pub quota_before: Option<u64>,
@@ -268,6 +251,7 @@ impl Run {
             workspace,
             source: None,
             kind: None,
+            parent: None,
             work: Work::Sync,
             status: RunStatus::Queued,
             status_reason: None,
@@ -293,6 +277,7 @@ impl Run {
             follows: None,
             held_back: false,
             slotted: false,
+            children: None,
             progress: Progress::default(),
             results: Results::default(),
             calls: Calls::default(),
@@ -310,6 +295,7 @@ impl Run {
             waited: 0,
             expected: None,
             last_count: None,
+            usual: None,
             quota_before: None,
             quota_after: None,
             trail: Vec::new(),
@@ -361,6 +347,11 @@ impl Run {
                 self.unnoted += u32::try_from(over).unwrap_or(u32::MAX);
             }
         }
+    }
+
+    /// Whether it syncs a workspace by runs of its sources.
+    pub fn has_children(&self) -> bool {
+        matches!(self.owner, Owner::Workspace(_))
     }
 
     /// Whether it is one of the runs that wait without holding their gate.

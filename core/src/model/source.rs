@@ -97,6 +97,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// Whether a sync of its workspace takes it in.
+    pub fn is_monitored(&self) -> bool {
+        self.monitored && self.deleted_at.is_none() && matches!(self.kind, SourceKind::Repository | SourceKind::Index)
+    }
+
     /// Whose limit its requests count against.
     pub fn principal(&self) -> &str {
         let fingerprint = self.credential.as_ref().map(|sealed| sealed.fingerprint.as_str()).filter(|print| !print.is_empty());

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{self, Key};
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{Gate, Item, Owner, Run, RunId, SourceId, UserId, WorkspaceId};
+use crate::model::{Gate, Item, Owner, Results, Run, RunError, RunId, RunStatus, SourceId, UserId, WorkspaceId};
 
 pub type Row = HashMap<String, AttributeValue>;
 
@@ -148,6 +148,44 @@ pub fn key_of(row: &Row) -> Key {
 pub fn due_at(row: &Row) -> Moment {
     let due = row.get("due_at").and_then(|value| value.as_n().ok()).and_then(|value| value.parse().ok());
     Moment(due.unwrap_or(0))
+}
+
+/// A source that a workspace run took in, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub source: SourceId,
+    /// None if its sync was refused.
+    #[serde(default)]
+    pub run: Option<RunId>,
+    /// It was started for this, and not found under way.
+    #[serde(default)]
+    pub own: bool,
+    /// Why there is no run.
+    #[serde(default)]
+    pub refused: Option<RunError>,
+    /// How its run ended, once that was seen.
+    #[serde(default)]
+    pub ended: Option<RunStatus>,
+    #[serde(default)]
+    pub error: Option<RunError>,
+    #[serde(default)]
+    pub results: Results,
+    /// It was told to stop.
+    #[serde(default)]
+    pub told: bool,
+}
+
+impl Link {
+    /// Whether nothing more is to be expected of it.
+    pub fn is_over(&self) -> bool {
+        self.run.is_none() || self.ended.is_some()
+    }
+
+    /// Whether it came to its end without having done its work.
+    pub fn has_failed(&self) -> bool {
+        let did = matches!(self.ended, Some(RunStatus::Completed | RunStatus::CompletedWithWarnings));
+        self.is_over() && !did
+    }
 }
 
 pub fn encode_run(run: &Run, keep: Duration) -> Result<Row, Fault> {

@@ -49,6 +49,7 @@ pub const ROWS: &[RowKind] = &[
     row("stream", "S#{source}", "F#{stream}#{open|all}"),
     row("run", "S#{source} or W#{workspace}", "r#{run}"),
     row("run_pointer", "R#{run}", "R"),
+    row("link", "R#{run}", "C#{source}"),
     row("held", "H#{source}", "{item}"),
     row("slot", "W#{workspace}", "N#s#{number}"),
     row("waiting", "W#{workspace}", "N#w#{run}"),
@@ -136,7 +137,19 @@ pub fn run(owner: &Owner, id: RunId) -> Key {
 }
 
 pub fn run_pointer(id: RunId) -> Key {
-    key(format!("R#{id}"), "R")
+    key(run_partition(id), "R")
+}
+
+/// What belongs to a run and is not its row.
+pub fn run_partition(id: RunId) -> String {
+    format!("R#{id}")
+}
+
+/// How the children of a workspace run begin.
+pub const LINKS: &str = "C#";
+
+pub fn link(parent: RunId, source: &SourceId) -> Key {
+    key(run_partition(parent), format!("{LINKS}{source}"))
 }
 
 pub fn stream(source: &SourceId, stream: Stream, include_closed: bool) -> Key {

@@ -109,6 +109,14 @@ impl<'a> Held<'a> {
         let ours = (won.epoch == self.run.epoch || is_planted(Bug::NoEpochCheck)) && !won.status.is_terminal();
         match won.status {
             RunStatus::Running if ours => Ok(()),
+            // Its children are told first.
+            RunStatus::Cancelling if ours && won.has_children() => {
+                if self.run.status == RunStatus::Cancelling {
+                    Ok(())
+                } else {
+                    Err(Stop::Asked(Box::new(won.clone())))
+                }
+            }
             RunStatus::Cancelling if ours => {
                 let mut latest = won.clone();
                 latest.calls = self.run.calls.clone();
@@ -154,6 +162,16 @@ impl<'a> Held<'a> {
                     super::send(self.plane, &next, Duration::ZERO).await;
                 }
                 Ok(Slice::Paused(until))
+            }
+            End::LookAgain { after } => {
+                self.write(moves::look_again(&self.run, now, after), &[]).await?;
+                super::send(self.plane, &self.run, after).await;
+                Ok(Slice::Continues)
+            }
+            End::Stopped { why } => {
+                let ended = moves::end_cancelled(&self.run, now, &why);
+                self.end(ended, Counted::default(), Vec::new()).await?;
+                Ok(Slice::Cancelled)
             }
             End::TimeUp if is_planted(Bug::EarlyHandOver) => {
                 super::send(self.plane, &self.run, Duration::ZERO).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::admission::{OnBlocked, OnConflict, Surface};
 use crate::clock::Moment;
 use crate::error::{Fault, Refusal};
-use crate::model::{Person, ProjectId, Run, RunId, RunOptions, SourceId, SourceKind, UserId, Work};
+use crate::model::{Owner, Person, ProjectId, Run, RunId, RunOptions, SourceId, SourceKind, UserId, Work, WorkspaceId};
 use crate::store::Store;
 
 /// Who asks.
@@ -45,13 +45,16 @@ pub struct IdempotencyKey {
 /// A wish for a run.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    pub source: SourceId,
+    /// What is to be synced: a source, or all of a workspace.
+    pub of: Owner,
     pub asker: Asker,
     pub surface: Surface,
     /// The kind the source must be of, where the surface is for one kind only.
     pub kind: Option<SourceKind>,
     /// The project the source must belong to, where the surface names one.
     pub project: Option<ProjectId>,
+    /// The workspace run on whose behalf this is asked.
+    pub parent: Option<RunId>,
     pub work: Work,
     pub options: RunOptions,
     pub confirmed: bool,
@@ -67,12 +70,22 @@ pub struct Ask {
 
 impl Ask {
     pub fn sync(source: SourceId, asker: Asker, surface: Surface) -> Self {
+        Self::of(Owner::Source(source), asker, surface)
+    }
+
+    /// A sync of everything in a workspace that is monitored.
+    pub fn workspace(workspace: WorkspaceId, asker: Asker, surface: Surface) -> Self {
+        Self::of(Owner::Workspace(workspace), asker, surface)
+    }
+
+    fn of(of: Owner, asker: Asker, surface: Surface) -> Self {
         Self {
-            source,
+            of,
             asker,
             surface,
             kind: None,
             project: None,
+            parent: None,
             work: Work::Sync,
             options: RunOptions::default(),
             confirmed: false,

@@ -1,22 +1,23 @@
 //! One trigger on its way through the gate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use tracing::info;
 
 use super::record::{audit_of, made_way, refuse};
 use super::{Answer, Ask, IdempotencyKey, Would, cooldown, quota_key, quota_low, repeat};
-use crate::admission::{Admission, Asked, OnBlocked, OnConflict, Surface, admit, lowered, park, refused_until};
+use crate::admission::{Admission, Asked, OnBlocked, OnConflict, Surface, admit, cooling, lowered, park, refused_until};
 use crate::clock::Moment;
 use crate::error::{Error, Fault, Refusal};
 use crate::estimate;
-use crate::model::{Gate, Run, RunId, RunStatus, Source, SourceId, SourceKind, Trigger, Work};
+use crate::model::{Gate, Owner, Run, RunId, RunStatus, Source, SourceId, SourceKind, Trigger, Work, WorkspaceId};
 use crate::moves;
 use crate::plane::Plane;
 use crate::store::conditions::Write;
 use crate::store::items::{Audit, Idempotency, Quota};
-use crate::store::{Admittance, Admitted, Joined, SourceRows, Store};
+use crate::store::keys::Key;
+use crate::store::{Admittance, Admitted, Joined, Rows, Store, Subject};
 
 /// How soon the tick looks after a message that may not have been sent.
 const FIRST_SEND: Duration = Duration::from_secs(90);
@@ -47,13 +48,15 @@ enum How {
 }
 
 impl Attempt<'_> {
-    pub(super) async fn enter(&self, mut rows: SourceRows) -> Result<Answer, Error> {
+    pub(super) async fn enter(&self, mut rows: Rows) -> Result<Answer, Error> {
         let Self { plane, ask, now } = *self;
-        let asked = self.asked(&rows.source);
-        let mut floor = rows.source.limits.quota_floor.unwrap_or(plane.config.quota_floor);
-        let mut low = if ask.dry_run { self.low_quota(&rows.source, floor).await? } else { None };
+        let asked = self.asked(&rows.subject);
+        let mut floor = rows.subject.limits().quota_floor.unwrap_or(plane.config.quota_floor);
+        // That of a source is checked when it is written.
+        let looks_before = ask.dry_run || rows.subject.source().is_none();
+        let mut low = if looks_before { self.low_quota(&rows.subject, floor).await? } else { None };
         for _ in 0..MOST_RACES {
-            let holder = holder(plane, &rows).await?;
+            let holder = holder(plane, &ask.of, &rows.gate, &rows.latest).await?;
             if ask.work.decides() && rows.gate.held_deletions == 0 {
                 return Err(Error::Conflict("nothing of this source is held: there is nothing to decide".into()));
             }
@@ -61,7 +64,7 @@ impl Attempt<'_> {
                 (Admission::Take { .. }, Some(quota)) => Admission::Refuse(quota_low(quota)),
                 // Nothing checks it in the transaction: its turn comes later.
                 (Admission::Follow { gate, after }, known) => {
-                    let low = if ask.dry_run { known.clone() } else { self.low_quota(&rows.source, floor).await? };
+                    let low = if looks_before { known.clone() } else { self.low_quota(&rows.subject, floor).await? };
                     low.map_or(Admission::Follow { gate, after }, |quota| Admission::Refuse(quota_low(&quota)))
                 }
                 (admission, _) => admission,
@@ -82,7 +85,7 @@ impl Attempt<'_> {
                     (Some(until), None) if ask.dry_run => return Ok(Answer::Would(Would::Park { until, run: None })),
                     (Some(until), None) => Ok(self.parked(&rows, asked.run, until, &refusal)),
                     (None, _) if ask.dry_run => return Ok(Answer::Would(Would::Refuse(refusal))),
-                    (None, _) => return refuse(plane, ask, &rows.source, refusal).await,
+                    (None, _) => return refuse(plane, ask, &rows.subject, refusal).await,
                 },
                 Admission::Take { .. } if ask.dry_run => return Ok(Answer::Would(Would::Accept)),
                 Admission::Take { gate, displaced } => {
@@ -100,15 +103,16 @@ impl Attempt<'_> {
             };
             match (admitted, entry) {
                 (Admitted::Done, Ok(entry)) => return Ok(self.entered(entry).await),
-                (Admitted::GateLost(Some(won)), _) if self.lost_to(&rows.gate, &won).is_some() => {
+                (Admitted::GateLost(Some(won)), _) if self.lost_to(&rows.subject, &rows.gate, &won).is_some() => {
                     // The winner may be this very request, sent twice at once.
                     if let Some(key) = &ask.idempotency {
                         if let Some(used) = plane.store.idempotency(&key.scope, now).await? {
                             return repeat(plane, key, used).await;
                         }
                     }
-                    let refusal = self.lost_to(&rows.gate, &won).unwrap_or(Refusal::InProgress { run: asked.run, holder: None });
-                    return refuse(plane, ask, &rows.source, refusal).await;
+                    let refusal =
+                        self.lost_to(&rows.subject, &rows.gate, &won).unwrap_or(Refusal::InProgress { run: asked.run, holder: None });
+                    return refuse(plane, ask, &rows.subject, refusal).await;
                 }
                 (Admitted::QuotaLow(quota), _) => {
                     let lower = lowered(floor, quota.limit);
@@ -124,10 +128,10 @@ impl Attempt<'_> {
                     }
                 }
                 _ => {
-                    let deleted = rows.source.deleted_at;
-                    rows = plane.store.source_rows(&ask.source).await?.ok_or(Error::NotFound("source"))?;
-                    if rows.source.deleted_at != deleted {
-                        return Err(Error::NotFound("source"));
+                    let deleted = rows.subject.is_deleted();
+                    rows = plane.store.rows(&ask.of).await?.ok_or(Error::NotFound(ask.of.what()))?;
+                    if rows.subject.is_deleted() != deleted {
+                        return Err(Error::NotFound(ask.of.what()));
                     }
                 }
             }
@@ -135,12 +139,13 @@ impl Attempt<'_> {
         Err(Fault::unavailable("table", "the gate changed too often to enter").into())
     }
 
-    fn asked(&self, source: &Source) -> Asked {
+    fn asked(&self, subject: &Subject) -> Asked {
         Asked {
             run: RunId(self.plane.chance.id(self.now)),
             now: self.now,
             rule: self.ask.surface.cooldown_rule(),
-            cooldown: cooldown(self.plane, source),
+            cools_first: self.ask.surface.cools_first(),
+            cooldown: cooldown(self.plane, subject),
             on_conflict: self.ask.on_conflict,
             on_blocked: self.ask.on_blocked,
             takes_over: true,
@@ -153,41 +158,41 @@ impl Attempt<'_> {
         self.ask.on_blocked == OnBlocked::Park && self.ask.work == Work::Sync
     }
 
-    fn following(&self, rows: &SourceRows, gate: Gate, id: RunId, after: RunId) -> Entry {
+    fn following(&self, rows: &Rows, gate: Gate, id: RunId, after: RunId) -> Entry {
         let new = Run { trigger: Trigger::FollowUp, version: 0, ..self.new_run(rows, id) };
         let run = moves::follow(&new, after, self.now);
         Entry { run, gate, displaced: Vec::new(), checks_quota: false, how: How::Next }
     }
 
-    fn parked(&self, rows: &SourceRows, id: RunId, until: Moment, refusal: &Refusal) -> Entry {
+    fn parked(&self, rows: &Rows, id: RunId, until: Moment, refusal: &Refusal) -> Entry {
         let new = Run { trigger: Trigger::Parked, version: 0, ..self.new_run(rows, id) };
         let run = moves::park(&new, self.now, until, &refusal.to_string());
         Entry { run, gate: park(&rows.gate, id), displaced: Vec::new(), checks_quota: false, how: How::Parked }
     }
 
     /// What waits at the gate of a source that is to be deleted ends with it.
-    async fn waiting_too(&self, rows: &SourceRows) -> Result<Vec<(Run, u64)>, Fault> {
+    async fn waiting_too(&self, rows: &Rows) -> Result<Vec<(Run, u64)>, Fault> {
         let mut waiting = Vec::new();
         if self.ask.work == Work::Delete {
             for id in [rows.gate.next, rows.gate.parked].into_iter().flatten() {
-                let run = self.plane.store.run(&rows.owner(), id).await?.filter(|run| !run.status.is_terminal());
+                let run = self.plane.store.run(&rows.subject.owner(), id).await?.filter(|run| !run.status.is_terminal());
                 waiting.extend(run.map(|run| (moves::end_cancelled(&run, self.now, "its source was deleted"), run.version)));
             }
         }
         Ok(waiting)
     }
 
-    async fn write(&self, entry: &Entry, rows: &SourceRows, floor: u64) -> Result<Admitted, Error> {
+    async fn write(&self, entry: &Entry, rows: &Rows, floor: u64) -> Result<Admitted, Error> {
         let admittance = Admittance {
             run: &entry.run,
             run_seen: 0,
             gate: &entry.gate,
             gate_seen: rows.gate.version,
             displaced: &entry.displaced,
-            quota: quota_key(&rows.source).filter(|_| entry.checks_quota).map(|key| (key, floor)),
+            quota: rows.subject.source().and_then(quota_key).filter(|_| entry.checks_quota).map(|key| (key, floor)),
             idempotency: self.ask.idempotency.as_ref().map(|key| (key.scope.as_str(), self.remembered(key, &entry.run))),
             audit: self.audit(entry),
-            also: self.also(&rows.source)?,
+            also: self.also(rows.subject.source())?,
         };
         Ok(self.plane.store.admit(admittance, self.now).await?)
     }
@@ -208,20 +213,21 @@ impl Attempt<'_> {
     }
 
     /// A race lost to another trigger needs no second look: its run is new.
-    fn lost_to(&self, read: &Gate, won: &Gate) -> Option<Refusal> {
+    fn lost_to(&self, subject: &Subject, read: &Gate, won: &Gate) -> Option<Refusal> {
         let is_new = won.holder != read.holder;
         let only_refuses = self.ask.on_conflict == OnConflict::Reject && self.ask.on_blocked == OnBlocked::Reject && !self.ask.dry_run;
         let run = won.holder.filter(|_| is_new && only_refuses)?;
-        Some(Refusal::InProgress { run, holder: None })
+        let cooling = self.ask.surface.cools_first().then(|| cooling(won, &self.asked(subject))).flatten();
+        Some(cooling.unwrap_or(Refusal::InProgress { run, holder: None }))
     }
 
-    async fn attach(&self, rows: &SourceRows, id: RunId, holder: Option<Run>) -> Result<Answer, Error> {
+    async fn attach(&self, rows: &Rows, id: RunId, holder: Option<Run>) -> Result<Answer, Error> {
         if self.ask.dry_run {
             return Ok(Answer::Would(Would::Attach(id)));
         }
         let run = match holder {
             Some(run) => Some(run),
-            None => self.plane.store.run(&rows.owner(), id).await?,
+            None => self.plane.store.run(&rows.subject.owner(), id).await?,
         };
         let run = run.ok_or(Error::NotFound("run"))?;
         match self.recorded(&run, "run.attached", None).await? {
@@ -235,8 +241,8 @@ impl Attempt<'_> {
 
     /// Joins a run that waits already: what it is to do satisfies both then. None
     /// if it does not wait any more.
-    async fn join(&self, rows: &SourceRows, id: RunId) -> Result<Option<Answer>, Error> {
-        let Some(run) = self.plane.store.run(&rows.owner(), id).await?.filter(Run::waits_outside) else { return Ok(None) };
+    async fn join(&self, rows: &Rows, id: RunId) -> Result<Option<Answer>, Error> {
+        let Some(run) = self.plane.store.run(&rows.subject.owner(), id).await?.filter(Run::waits_outside) else { return Ok(None) };
         if self.ask.dry_run {
             let id = Some(run.id);
             let follows = run.follows.map(|known| rows.gate.holder.unwrap_or(known));
@@ -268,27 +274,43 @@ impl Attempt<'_> {
     }
 
     /// What is left at the provider, if that is too little.
-    async fn low_quota(&self, source: &Source, floor: u64) -> Result<Option<Quota>, Fault> {
+    async fn low_quota(&self, subject: &Subject, floor: u64) -> Result<Option<Quota>, Fault> {
+        let source = match subject {
+            Subject::Source(source) => source,
+            Subject::Workspace(workspace) => return self.all_low(&workspace.slug, floor).await,
+        };
         let Some(key) = quota_key(source).filter(|_| self.checks_quota()) else { return Ok(None) };
         Ok(self.plane.store.quota(&key).await?.filter(|quota| is_low(quota, floor, self.now)))
+    }
+
+    /// The quota that recovers first, if that of every source is too low to begin.
+    async fn all_low(&self, workspace: &WorkspaceId, floor: u64) -> Result<Option<Quota>, Fault> {
+        let monitored = super::monitored(self.plane, workspace).await?;
+        let keys: Option<HashSet<Key>> = monitored.iter().map(quota_key).collect();
+        let Some(keys) = keys.filter(|keys| !keys.is_empty()) else { return Ok(None) };
+        let quotas = self.plane.store.quotas(&keys.iter().cloned().collect::<Vec<_>>()).await?;
+        let low: Vec<Quota> = quotas.into_iter().filter(|quota| is_low(quota, floor, self.now)).collect();
+        Ok(if low.len() == keys.len() { low.into_iter().min_by_key(|quota| quota.resets_at) } else { None })
     }
 
     fn checks_quota(&self) -> bool {
         self.ask.work == Work::Sync && self.ask.surface != Surface::Schedule
     }
 
-    fn new_run(&self, rows: &SourceRows, id: RunId) -> Run {
+    fn new_run(&self, rows: &Rows, id: RunId) -> Run {
         let Self { ask, now, .. } = *self;
-        let source = &rows.source;
+        let (workspace, source) = (rows.subject.workspace(), rows.subject.source());
+        let kind = rows.subject.kind();
         let is_sync = ask.work == Work::Sync;
-        let whole = ask.options.full || rows.gate.last_synced_at.is_none() || source.kind == SourceKind::Documents;
+        let whole = ask.options.full || rows.gate.last_synced_at.is_none() || matches!(kind, None | Some(SourceKind::Documents));
         let cost = estimate::cost(&rows.gate.past, whole);
         Run {
             id,
-            owner: rows.owner(),
-            workspace: source.workspace.clone(),
-            source: Some(source.id.clone()),
-            kind: Some(source.kind),
+            owner: rows.subject.owner(),
+            workspace: workspace.clone(),
+            source: source.map(|source| source.id.clone()),
+            kind,
+            parent: ask.parent,
             work: ask.work,
             status: RunStatus::Queued,
             trigger: ask.surface.trigger(),
@@ -299,8 +321,9 @@ impl Attempt<'_> {
             next_send_at: Some(now.plus(FIRST_SEND)),
             expected: cost.took.filter(|_| is_sync),
             last_count: cost.items.filter(|_| is_sync),
+            usual: cost.usual.filter(|_| is_sync),
             created_at: now,
-            ..Run::blank(id, source.workspace.clone())
+            ..Run::blank(id, workspace.clone())
         }
     }
 
@@ -325,10 +348,8 @@ impl Attempt<'_> {
     }
 
     /// A source that is to be deleted is hidden in the same transaction.
-    fn also(&self, source: &Source) -> Result<Vec<Write>, Fault> {
-        if self.ask.work != Work::Delete {
-            return Ok(Vec::new());
-        }
+    fn also(&self, source: Option<&Source>) -> Result<Vec<Write>, Fault> {
+        let Some(source) = source.filter(|_| self.ask.work == Work::Delete) else { return Ok(Vec::new()) };
         let mut gone = source.clone();
         gone.deleted_at = Some(self.now);
         gone.credential = None;
@@ -339,11 +360,11 @@ impl Attempt<'_> {
 
 /// The run that holds the gate. It is nearly always among the newest, which
 /// were read with the gate.
-pub(crate) async fn holder(plane: &Plane, rows: &SourceRows) -> Result<Option<Run>, Fault> {
-    let Some(id) = rows.gate.holder else { return Ok(None) };
-    match rows.latest.iter().find(|run| run.id == id) {
+pub(crate) async fn holder(plane: &Plane, of: &Owner, gate: &Gate, latest: &[Run]) -> Result<Option<Run>, Fault> {
+    let Some(id) = gate.holder else { return Ok(None) };
+    match latest.iter().find(|run| run.id == id) {
         Some(run) => Ok(Some(run.clone())),
-        None => plane.store.run(&rows.owner(), id).await,
+        None => plane.store.run(of, id).await,
     }
 }
 

@@ -6,15 +6,15 @@
 use serde_json::{Map, Value, json};
 
 use super::attempt::{Attempt, holder, is_low};
-use super::{Answer, Ask, Asker, Would, allow, fresh_since, quota_key, unconfirmed};
+use super::{Answer, Ask, Asker, Would, allow, fresh_since, quota_key, reasons_of, unconfirmed};
 use crate::admission::refused_until;
 use crate::clock::Moment;
 use crate::error::{Error, Refusal};
 use crate::estimate::{self, Cost};
-use crate::model::{Person, Right, Run, RunStatus, SourceKind, Work};
+use crate::model::{Owner, Person, Right, Run, RunStatus, SourceKind, Work};
 use crate::plane::Plane;
-use crate::store::SourceRows;
 use crate::store::items::Quota;
+use crate::store::{Rows, SourceRows, Subject};
 
 /// One rule, whether it lets the trigger through, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,14 +73,15 @@ impl Explained {
 pub async fn explain(plane: &Plane, ask: Ask) -> Result<Explained, Error> {
     let ask = Ask { dry_run: true, idempotency: None, ..ask };
     let now = plane.clock.now();
-    let (rows, person) = futures::try_join!(plane.store.source_rows(&ask.source), ask.asker.person(&plane.store))?;
+    let Owner::Source(id) = &ask.of else { return Err(Error::NotFound("source")) };
+    let (rows, person) = futures::try_join!(plane.store.source_rows(id), ask.asker.person(&plane.store))?;
     let rows = rows.filter(|rows| rows.source.deleted_at.is_none()).ok_or(Error::NotFound("source"))?;
     person.role_in(&rows.source.workspace).ok_or(Error::NotFound("source"))?;
     let quota = match quota_key(&rows.source) {
         Some(key) => plane.store.quota(&key).await?,
         None => None,
     };
-    let held_by = holder(plane, &rows).await?;
+    let held_by = holder(plane, &ask.of, &rows.gate, &rows.latest).await?;
     let floor = rows.source.limits.quota_floor.unwrap_or(plane.config.quota_floor);
     let checks = vec![
         role(&rows, &person),
@@ -95,6 +96,8 @@ pub async fn explain(plane: &Plane, ask: Ask) -> Result<Explained, Error> {
     // The trigger itself answers, asked for dry; it is told who asks, for their
     // roles were just read.
     let asked = Ask { asker: Asker::Known(person.clone()), ..ask };
+    let SourceRows { source, gate, latest } = rows;
+    let rows = Rows { subject: Subject::Source(Box::new(source)), gate, latest };
     let verdict = match allow(&rows, &person, &asked) {
         Ok(()) => dry(plane, &asked, rows, now).await,
         Err(error) => Err(error),
@@ -108,11 +111,11 @@ pub async fn explain(plane: &Plane, ask: Ask) -> Result<Explained, Error> {
 }
 
 /// What comes of a trigger after its reads, if nothing is to be changed.
-pub(super) async fn dry(plane: &Plane, ask: &Ask, rows: SourceRows, now: Moment) -> Result<Answer, Error> {
+pub(super) async fn dry(plane: &Plane, ask: &Ask, rows: Rows, now: Moment) -> Result<Answer, Error> {
     if let Some(at) = fresh_since(&rows.gate, ask, now) {
         return Ok(Answer::Fresh { last_synced_at: at });
     }
-    let reasons = unconfirmed(&rows.source, ask, now);
+    let reasons = unconfirmed(&rows.subject, ask, now);
     if !reasons.is_empty() {
         return Ok(Answer::Would(Would::Refuse(Refusal::Unconfirmed { reasons })));
     }
@@ -138,7 +141,7 @@ fn role(rows: &SourceRows, person: &Person) -> Check {
 }
 
 fn confirmation(rows: &SourceRows, ask: &Ask, now: Moment) -> Check {
-    let reasons = unconfirmed(&rows.source, ask, now);
+    let reasons = reasons_of(&rows.source, ask, now);
     let because = if reasons.is_empty() {
         "nothing has to be confirmed, or it was".to_owned()
     } else {

@@ -7,13 +7,15 @@ use std::time::Duration;
 use super::attempt::{MOST_RACES, enqueue, holder};
 use super::record::made_way;
 use super::{cooldown, quota_key};
-use crate::admission::{Admission, Asked, CooldownRule, Counted, OnBlocked, OnConflict, admit, lowered, park, promote, refused_until};
+use crate::admission::{
+    Admission, Asked, CooldownRule, Counted, OnBlocked, OnConflict, Surface, admit, lowered, park, promote, refused_until,
+};
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{Gate, Run, Source};
+use crate::model::{Gate, Run};
 use crate::moves;
 use crate::plane::Plane;
-use crate::store::{Admittance, Admitted, Saved, SourceRows};
+use crate::store::{Admittance, Admitted, Rows, Saved};
 use crate::trigger::audit_of;
 
 /// How soon a run whose place is taken looks again.
@@ -44,19 +46,20 @@ pub(crate) async fn unpark(plane: &Plane, mut run: Run) -> Result<Woken, Fault> 
         if rows.gate.parked != Some(run.id) {
             return end(plane, &run, "its gate does not know it any more").await;
         }
-        let holder = holder(plane, &rows).await?;
+        let holder = holder(plane, &run.owner, &rows.gate, &rows.latest).await?;
         let asked = Asked {
             run: run.id,
             now,
-            rule: CooldownRule::FULL,
-            cooldown: cooldown(plane, &rows.source),
+            rule: if run.parent.is_some() { Surface::Child.cooldown_rule() } else { CooldownRule::FULL },
+            cools_first: false,
+            cooldown: cooldown(plane, &rows.subject),
             on_conflict: OnConflict::FollowUp,
             on_blocked: OnBlocked::Park,
             takes_over: false,
             overrides_cooldown: false,
             work: run.work,
         };
-        let least = floor.unwrap_or_else(|| rows.source.limits.quota_floor.unwrap_or(plane.config.quota_floor));
+        let least = floor.unwrap_or_else(|| rows.subject.limits().quota_floor.unwrap_or(plane.config.quota_floor));
         let (gate, moved, displaced, checks) = match admit(&rows.gate, holder.as_ref(), &asked) {
             Admission::Take { gate, displaced } => {
                 let seen = holder.as_ref().map_or(0, |holder| holder.version);
@@ -112,7 +115,7 @@ pub(crate) async fn unpark(plane: &Plane, mut run: Run) -> Result<Woken, Fault> 
 #[expect(clippy::too_many_arguments, reason = "one write, with all that has to hold for it")]
 async fn write(
     plane: &Plane,
-    rows: &SourceRows,
+    rows: &Rows,
     run: &Run,
     gate: &Gate,
     moved: &Run,
@@ -130,7 +133,7 @@ async fn write(
         gate,
         gate_seen: rows.gate.version,
         displaced,
-        quota: floor.and_then(|floor| Some((quota_key(&rows.source)?, floor))),
+        quota: floor.and_then(|floor| Some((quota_key(rows.subject.source()?)?, floor))),
         idempotency: None,
         audit,
         also: Vec::new(),
@@ -146,7 +149,7 @@ pub(crate) async fn attend(plane: &Plane, run: Run) -> Result<Woken, Fault> {
     if rows.gate.next != Some(run.id) {
         return end(plane, &run, "its gate does not know it any more").await;
     }
-    if let Some(holder) = holder(plane, &rows).await?.filter(|holder| !holder.status.is_terminal()) {
+    if let Some(holder) = holder(plane, &run.owner, &rows.gate, &rows.latest).await?.filter(|holder| !holder.status.is_terminal()) {
         return Ok(match plane.store.save_run(&moves::wait_on(&run, holder.id, now), run.version, Vec::new()).await? {
             Saved::Done => Woken::Waits,
             Saved::Lost(_) => Woken::Lost,
@@ -164,11 +167,9 @@ pub(crate) async fn attend(plane: &Plane, run: Run) -> Result<Woken, Fault> {
     }
 }
 
-/// The rows of the source at whose gate a run waits, while there is one.
-async fn waited_at(plane: &Plane, run: &Run) -> Result<Option<SourceRows>, Fault> {
-    let Some(source) = &run.source else { return Ok(None) };
-    let is_there = |source: &Source| source.deleted_at.is_none();
-    Ok(plane.store.source_rows(source).await?.filter(|rows| is_there(&rows.source)))
+/// The rows of what a run waits for at its gate, while that is there.
+async fn waited_at(plane: &Plane, run: &Run) -> Result<Option<Rows>, Fault> {
+    Ok(plane.store.rows(&run.owner).await?.filter(|rows| !rows.subject.is_deleted()))
 }
 
 async fn end(plane: &Plane, run: &Run, why: &str) -> Result<Woken, Fault> {

@@ -8,15 +8,18 @@ use super::{Answer, Ask};
 use crate::clock::Moment;
 use crate::digest::short_name;
 use crate::error::{Error, Refusal};
-use crate::model::{Run, Source, UserId};
+use crate::model::{Run, SourceId, UserId};
 use crate::plane::Plane;
+use crate::store::Subject;
 use crate::store::items::Audit;
 
 /// Puts a refusal on record and hands it back.
-pub(super) async fn refuse(plane: &Plane, ask: &Ask, source: &Source, refusal: Refusal) -> Result<Answer, Error> {
+pub(super) async fn refuse(plane: &Plane, ask: &Ask, subject: &Subject, refusal: Refusal) -> Result<Answer, Error> {
     let now = plane.clock.now();
     let (user, rule) = (ask.asker.user(), refusal.rule());
-    info!(decision = "trigger.refused", workspace = %source.workspace, source = %source.id, rule, user = %user,
+    let (workspace, source) = (subject.workspace(), subject.source().map(|source| source.id.clone()));
+    let named = source.as_ref().map(SourceId::as_str).unwrap_or_default();
+    info!(decision = "trigger.refused", workspace = %workspace, source = named, rule, user = %user,
         request = ask.request_id.as_deref().unwrap_or_default(), why = %refusal);
     crate::telemetry::emit(&plane.config, now, &[("Refused", 1.0, "Count")], &[("Rule", rule)]);
     let run = match &refusal {
@@ -26,8 +29,10 @@ pub(super) async fn refuse(plane: &Plane, ask: &Ask, source: &Source, refusal: R
     let facts = BTreeMap::from([("rule".to_owned(), rule.to_owned()), ("why".to_owned(), refusal.to_string())]);
     let what = "trigger.refused".to_owned();
     let minute = Moment(now.0 - now.0.rem_euclid(60_000));
-    let line = Audit { at: minute, who: user.clone(), what, source: Some(source.id.clone()), run, facts, count: 1 };
-    plane.store.audit_folded(&source.workspace, &short_name(&format!("{user}\n{rule}\n{}", source.id)), &line).await?;
+    let line = Audit { at: minute, who: user.clone(), what, source: source.clone(), run, facts, count: 1 };
+    // A workspace has no such name as any source.
+    let of = source.map_or_else(String::new, |source| source.to_string());
+    plane.store.audit_folded(workspace, &short_name(&format!("{user}\n{rule}\n{of}")), &line).await?;
     Err(refusal.into())
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::shown;
 use crate::clock::{Moment, show_duration};
 use crate::estimate;
-use crate::model::{Run, RunStatus, Warning};
+use crate::model::{Children, Run, RunStatus, Warning};
 
 /// A run.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -17,6 +17,8 @@ pub struct RunView {
     pub workspace: String,
     pub source: Option<String>,
     pub kind: Option<&'static str>,
+    /// The workspace run that it was begun by.
+    pub parent: Option<String>,
     /// What it does: sync, delete, approve_deletions or discard_deletions.
     pub work: &'static str,
     /// queued, running, paused, parked, completed, completed_with_warnings, failed, cancelling or cancelled
@@ -118,6 +120,7 @@ impl ProgressView {
             unit: match run.kind {
                 Some(crate::model::SourceKind::Documents) => "documents",
                 Some(crate::model::SourceKind::Index) => "files",
+                None => "sources",
                 _ => "items",
             },
             stage: progress.stage.map(crate::model::Stage::as_str),
@@ -150,6 +153,7 @@ impl RunView {
             workspace: run.workspace.to_string(),
             source: run.source.as_ref().map(ToString::to_string),
             kind: run.kind.map(crate::model::SourceKind::as_str),
+            parent: run.parent.map(|parent| parent.to_string()),
             work: run.work.as_str(),
             status: run.status.as_str(),
             status_reason: reason(run, now),
@@ -179,7 +183,7 @@ impl RunView {
             estimated_spread: completion.map(|completion| show_duration(completion.spread)),
             error: run.error.clone().map(|error| ErrorView { code: error.code, message: error.message, at: error.at }),
             warnings: run.warnings.iter().cloned().map(ErrorView::of).collect(),
-            children: None,
+            children: run.children.map(|Children { total, done, failed }| ChildrenView { total, done, failed }),
             version: run.version,
         }
     }

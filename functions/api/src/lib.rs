@@ -75,5 +75,7 @@ fn described() -> OpenApiRouter<Api> {
         .merge(surfaces::runs::live_routes())
         .merge(surfaces::projects::routes())
         .merge(surfaces::issues::routes())
+        .merge(surfaces::workspaces::routes())
+        .merge(surfaces::families::routes())
         .merge(surfaces::system::routes())
 }

@@ -1,11 +1,13 @@
 //! One file per surface: its own dialect, the same doors.
 
+pub(crate) mod families;
 pub(crate) mod issues;
 pub(crate) mod people;
 pub(crate) mod projects;
 pub(crate) mod runs;
 pub(crate) mod sources;
 pub(crate) mod system;
+pub(crate) mod workspaces;
 
 mod asking;
 pub(crate) mod deciding;

@@ -27,7 +27,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(25);
 #[serde(tag = "op", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
     Trigger {
-        source: String,
+        /// Either this or a workspace, which is synced as a whole.
+        #[serde(default)]
+        source: Option<String>,
+        #[serde(default)]
+        workspace: Option<String>,
         #[serde(default)]
         reason: Option<String>,
         #[serde(default)]
@@ -184,6 +188,7 @@ fn wish(command: Command, asker: Asker) -> Result<Ask, Error> {
     let essence = format!("{command:?}");
     let Command::Trigger {
         source,
+        workspace,
         reason,
         full,
         force,
@@ -203,7 +208,14 @@ fn wish(command: Command, asker: Asker) -> Result<Ask, Error> {
     if override_cooldown.as_ref().is_some_and(|overridden| overridden.reason.trim().is_empty()) {
         return Err(Error::invalid("overrideCooldown.reason", "must say why"));
     }
-    let key = |key: String| IdempotencyKey { scope: format!("{OPERATOR}\n{source}\n{key}"), body_hash: sha256_hex(essence.as_bytes()) };
+    let of = match (source, workspace) {
+        (Some(source), None) => Ask::sync(source_id(&source)?, asker, Surface::Ops),
+        (None, Some(workspace)) if is_id(&workspace) => Ask::workspace(WorkspaceId::known(workspace), asker, Surface::Ops),
+        (None, Some(_)) => return Err(Error::NotFound("workspace")),
+        _ => return Err(Error::invalid("op", "trigger needs either a source or a workspace")),
+    };
+    let scope = |key: &str| format!("{OPERATOR}\n{}\n{key}", of.of);
+    let key = |key: String| IdempotencyKey { scope: scope(&key), body_hash: sha256_hex(essence.as_bytes()) };
     Ok(Ask {
         options: RunOptions { full, include_closed, ..RunOptions::default() },
         on_conflict: match on_conflict {
@@ -220,7 +232,7 @@ fn wish(command: Command, asker: Asker) -> Result<Ask, Error> {
         confirmed,
         dry_run,
         reason,
-        ..Ask::sync(source_id(&source)?, asker, Surface::Ops)
+        ..of
     })
 }
 

@@ -121,7 +121,7 @@ async fn sync_repository(
     let ask = Ask {
         kind: Some(SourceKind::Repository),
         project: Some(project),
-        options: RunOptions { full: false, streams, include_closed },
+        options: RunOptions { streams, include_closed, ..RunOptions::default() },
         confirmed,
         on_conflict: wished.on_conflict,
         on_blocked: wished.on_blocked,

@@ -112,7 +112,7 @@ async fn sync_source(
     let idempotency = gathered.take(idempotency(&asker, &headers, &uri, &essence));
     gathered.all_well().told(now)?;
     let ask = Ask {
-        options: RunOptions { full: value.full, streams, include_closed: value.include_closed },
+        options: RunOptions { full: value.full, streams, include_closed: value.include_closed, ..RunOptions::default() },
         confirmed: value.confirmed,
         on_conflict: if value.force { OnConflict::Restart } else { wished.on_conflict },
         on_blocked: wished.on_blocked,

@@ -1,0 +1,36 @@
+//! What a run was asked to do.
+
+use serde::{Deserialize, Serialize};
+
+use super::{RunId, Stream};
+
+/// What a run was asked to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunOptions {
+    /// Ask for everything again, as if nothing had been seen.
+    #[serde(default)]
+    pub full: bool,
+    /// Empty means all the source has.
+    #[serde(default)]
+    pub streams: Vec<Stream>,
+    #[serde(default)]
+    pub include_closed: bool,
+    /// Of a workspace run: only those children of that run which did not do their work.
+    #[serde(default)]
+    pub retry_of: Option<RunId>,
+}
+
+impl RunOptions {
+    /// What satisfies both: one run may have to do for several who asked.
+    #[must_use]
+    pub fn widened(&self, other: &Self) -> Self {
+        let all = self.streams.is_empty() || other.streams.is_empty();
+        let mut streams = if all { Vec::new() } else { self.streams.clone() };
+        streams.extend(other.streams.iter().filter(|_| !all));
+        streams.sort();
+        streams.dedup();
+        // Whoever wants all of them wants those, too.
+        let retry_of = self.retry_of.filter(|_| self.retry_of == other.retry_of);
+        Self { full: self.full || other.full, streams, include_closed: self.include_closed || other.include_closed, retry_of }
+    }
+}
