@@ -9,11 +9,13 @@ pub mod items;
 pub mod keys;
 pub mod table;
 
+mod deliveries;
 mod held;
 mod listed;
 mod slots;
 mod tenants;
 
+pub use deliveries::Remembered;
 pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
 pub use slots::{Claimed, Place};

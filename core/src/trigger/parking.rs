@@ -48,7 +48,8 @@ pub(crate) async fn unpark(plane: &Plane, mut run: Run) -> Result<Woken, Fault> 
         let asked = Asked {
             run: run.id,
             now,
-            rule: CooldownRule::FULL,
+            // What a webhook parked has to do with no cooldown, then or now.
+            rule: if run.triggered_by == crate::deliver::sender() { CooldownRule::NONE } else { CooldownRule::FULL },
             cooldown: cooldown(plane, &rows.source),
             on_conflict: OnConflict::FollowUp,
             on_blocked: OnBlocked::Park,
