@@ -110,7 +110,8 @@ pub struct Webhook {
     /// Set by an admin; unset means that deliveries decide.
     #[serde(default)]
     pub active: Option<bool>,
-    /// What its deliveries are signed with. Only who takes them in can open it.
+    /// What its deliveries are proved with. Who takes them in can open it, and no
+    /// credential.
     #[serde(default)]
     pub secret: Option<Sealed>,
 }
