@@ -1,3 +1,5 @@
+//! Signatures and events of GitLab, of every age.
+
 use serde_json::json;
 
 use super::super::super::testing::{moment, sent};
