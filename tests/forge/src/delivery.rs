@@ -1,5 +1,7 @@
 //! What a forge sends by itself: deliveries of a webhook, as each provider makes and signs them.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
@@ -91,10 +93,7 @@ fn told(world: &World, record: &Record, sender: Sender, happening: Happening, no
 fn dressed(sender: Sender, told: &Told, id: &str, secret: Option<&str>, now: Timestamp, record: &Record) -> Delivery {
     let body = told.body.to_string();
     let hook = uuid(fingerprint(record.id.to_be_bytes()));
-    let hexadecimal = |secret: &str| {
-        let signature: String = sign(secret.as_bytes(), body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("sha256={signature}")
-    };
+    let hexadecimal = |secret: &str| format!("sha256={}", digits(&sign(secret.as_bytes(), body.as_bytes())));
     let mut headers = vec![("content-type", "application/json".to_owned())];
     match sender {
         Sender::GitHub => {
@@ -148,6 +147,14 @@ fn sign(key: &[u8], text: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text).as_ref().to_vec()
 }
 
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Looks like a random one and is the same each time.
 fn uuid(of: u64) -> String {
     let first = fingerprint(of.to_be_bytes());
@@ -163,7 +170,7 @@ mod tests {
     /// The example of GitHub's documentation.
     #[test]
     fn signatures_are_those_of_the_provider() {
-        let signature: String = sign(b"It's a Secret to Everybody", b"Hello, World!").iter().map(|byte| format!("{byte:02x}")).collect();
+        let signature = digits(&sign(b"It's a Secret to Everybody", b"Hello, World!"));
         assert_eq!(signature, "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
     }
 }

@@ -21,7 +21,7 @@ crate::scenarios![
 /// A delivery of GitHub's with this body.
 fn signed(given: &Given<'_>, body: &str) -> Delivery {
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, given.secret.as_bytes()), body.as_bytes());
-    let digits: String = signature.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = pullcord_core::digest::hex(signature.as_ref());
     let delivery = given.delivery(Happening::IssueOpened(1)).with("x-hub-signature-256", &format!("sha256={digits}"));
     Delivery { body: body.to_owned(), ..delivery }
 }
