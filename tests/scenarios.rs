@@ -6,6 +6,7 @@ use crate::world::World;
 
 pub mod documents;
 pub mod forges;
+pub mod hooks;
 pub mod input;
 pub mod issues;
 mod operations;
@@ -50,6 +51,11 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         forges::refusals::SCENARIOS,
         forges::streams::SCENARIOS,
         forges::taking::SCENARIOS,
+        hooks::activity::SCENARIOS,
+        hooks::bursts::SCENARIOS,
+        hooks::refusals::SCENARIOS,
+        hooks::secrets::SCENARIOS,
+        hooks::taking::SCENARIOS,
         input::addresses::SCENARIOS,
         input::bodies::SCENARIOS,
         input::sources::SCENARIOS,

@@ -11,6 +11,10 @@ use crate::error::Refusal;
 use crate::model::{Gate, Run, RunId, RunStatus, SourceKind, SourceStatus, Trigger, Work};
 use crate::planted::{Bug, is_planted};
 
+mod deliveries;
+
+pub use deliveries::{delivered, webhook_is_active};
+
 /// Cooldowns given back in a row, after which even a failure starts one.
 const MOST_REFUNDS: u32 = 3;
 
@@ -24,6 +28,7 @@ pub struct CooldownRule {
 impl CooldownRule {
     /// What people ask for obeys a cooldown and starts one, however late it runs.
     pub const FULL: Self = Self { obeys: true, starts: true };
+    pub const NONE: Self = Self { obeys: false, starts: false };
 }
 
 /// The door in the wall that a trigger came through. Each obeys its own rules.
@@ -41,13 +46,15 @@ pub enum Surface {
     /// A workspace run, for one of its sources.
     Child,
     Schedule,
+    /// A delivery of a forge's webhook.
+    Webhook,
 }
 
 impl Surface {
     pub fn cooldown_rule(self) -> CooldownRule {
         match self {
             Self::Native | Self::Ops | Self::Workspaces => CooldownRule::FULL,
-            Self::Projects | Self::Issues | Self::Child | Self::Schedule => CooldownRule { obeys: false, starts: false },
+            Self::Projects | Self::Issues | Self::Child | Self::Schedule | Self::Webhook => CooldownRule::NONE,
         }
     }
 
@@ -62,6 +69,7 @@ impl Surface {
             Self::Ops => Trigger::Ops,
             Self::Child => Trigger::Workspace,
             Self::Schedule => Trigger::Schedule,
+            Self::Webhook => Trigger::Webhook,
         }
     }
 }

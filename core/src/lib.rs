@@ -8,6 +8,7 @@
 
 // The doors.
 pub mod cancel;
+pub mod deliver;
 pub mod manage;
 pub mod schedule;
 pub mod status;

@@ -271,7 +271,7 @@ pub async fn delete_member(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
 /// Whether a name can be a person's. Those that stand on record for tokens and for
 /// the deployment itself cannot.
 pub fn is_user(name: &str) -> bool {
-    let reserved = name.starts_with(TOKEN_USER) || matches!(name, "pullcord" | "ops");
+    let reserved = name.starts_with(TOKEN_USER) || matches!(name, "pullcord" | "ops" | "webhook");
     (1..=256).contains(&name.len()) && !name.chars().any(char::is_control) && !reserved
 }
 

@@ -16,6 +16,7 @@ use crate::vault::Credential;
 
 mod address;
 mod bitbucket;
+mod delivery;
 mod entries;
 mod github;
 mod gitlab;
@@ -24,6 +25,7 @@ mod paging;
 mod testing;
 mod verdict;
 
+pub use delivery::{Delivery, Named, Origin, Sent};
 pub use paging::{next_link, stays_home};
 pub use verdict::{Limit, Verdict, Wait, judge, limit_of};
 
@@ -149,5 +151,16 @@ pub trait Provider: Send + Sync {
     /// What a reply to that request means, before anyone reads it.
     fn judge(&self, _asked: &PageRequest, reply: &Reply) -> Verdict {
         judge(reply)
+    }
+
+    /// Whether a delivery was sent by somebody who knows the webhook's secret. One
+    /// whose provider delivers nothing is nobody's.
+    fn is_genuine(&self, _secret: &str, _sent: &Sent, _now: Moment) -> bool {
+        false
+    }
+
+    /// What a genuine delivery says.
+    fn delivery(&self, _sent: &Sent) -> Result<Delivery, Unreadable> {
+        Err(Unreadable(format!("is no delivery: {} sends none", self.name())))
     }
 }

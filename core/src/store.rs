@@ -9,6 +9,7 @@ pub mod items;
 pub mod keys;
 pub mod table;
 
+mod deliveries;
 mod held;
 mod links;
 mod listed;
@@ -16,6 +17,7 @@ mod slots;
 mod subject;
 mod tenants;
 
+pub use deliveries::Remembered;
 pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
 pub use slots::{Claimed, Place};

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::admission::Surface;
+use crate::admission::{Surface, webhook_is_active};
 use crate::clock::Moment;
 use crate::error::{Error, Fault, Refusal};
 use crate::model::{Gate, Person, Right, Source, SourceKind, SourceStatus, Work, WorkspaceId};
@@ -55,7 +55,7 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
     if let Some(at) = fresh_since(&rows.gate, &ask, now) {
         return Ok(Answer::Fresh { last_synced_at: at });
     }
-    let reasons = unconfirmed(&rows.subject, &ask, now);
+    let reasons = unconfirmed(&rows.subject, &rows.gate, &ask, now);
     if !reasons.is_empty() {
         return refuse(plane, &ask, &rows.subject, Refusal::Unconfirmed { reasons }).await;
     }
@@ -123,15 +123,16 @@ fn allow(rows: &Rows, person: &Person, ask: &Ask) -> Result<(), Error> {
 }
 
 /// What the caller has to confirm first.
-fn unconfirmed(subject: &Subject, ask: &Ask, now: Moment) -> Vec<&'static str> {
-    subject.source().map(|source| reasons_of(source, ask, now)).unwrap_or_default()
+fn unconfirmed(subject: &Subject, gate: &Gate, ask: &Ask, now: Moment) -> Vec<&'static str> {
+    subject.source().map(|source| reasons_of(source, gate, ask, now)).unwrap_or_default()
 }
 
-fn reasons_of(source: &Source, ask: &Ask, now: Moment) -> Vec<&'static str> {
-    if ask.confirmed || ask.work != Work::Sync || source.kind != SourceKind::Repository || ask.surface == Surface::Schedule {
+fn reasons_of(source: &Source, gate: &Gate, ask: &Ask, now: Moment) -> Vec<&'static str> {
+    let by_machine = matches!(ask.surface, Surface::Schedule | Surface::Webhook);
+    if ask.confirmed || ask.work != Work::Sync || source.kind != SourceKind::Repository || by_machine {
         return Vec::new();
     }
-    let webhook = source.webhook_is_active(now).then_some("WEBHOOK_ACTIVE");
+    let webhook = webhook_is_active(&source.webhook, gate, now).then_some("WEBHOOK_ACTIVE");
     let closed = ask.options.include_closed.then_some("INCLUDE_CLOSED");
     webhook.into_iter().chain(closed).collect()
 }
@@ -140,7 +141,10 @@ async fn repeat(plane: &Plane, key: &IdempotencyKey, used: Idempotency) -> Resul
     if used.body_hash != key.body_hash {
         return Err(Error::IdempotencyMismatch);
     }
-    let run = plane.store.run(&used.owner, used.run).await?;
+    let run = match used.run {
+        Some(run) => plane.store.run(&used.owner, run).await?,
+        None => None,
+    };
     Ok(Answer::Repeated(Box::new(run.ok_or(Error::NotFound("run"))?)))
 }
 

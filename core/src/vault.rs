@@ -4,7 +4,9 @@
 //! a sealed credential that is moved to another source cannot be opened. On a
 //! laptop a key file does the same with AES-256-GCM and the same context. The
 //! api may seal but not open; what is opened never leaves the worker's memory.
+//! The secrets of webhooks have another context, for the api has to open those.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
@@ -71,47 +73,96 @@ impl Vault {
     /// Seals a credential for one source and no other.
     pub async fn seal(&self, credential: &Credential, workspace: &WorkspaceId, source: &SourceId) -> Result<Sealed, Fault> {
         let plain = serde_json::to_vec(credential).map_err(|why| Fault::broken("vault", why))?;
-        let sealed = match self {
-            Self::Kms { client, key } => {
-                let call = client.encrypt().key_id(key).plaintext(Blob::new(plain));
-                let call = call.encryption_context("workspace", workspace.as_str()).encryption_context("source", source.as_str());
-                let reply = call.send().await.map_err(|why| Fault::unavailable("vault", DisplayErrorContext(why)))?;
-                reply.ciphertext_blob.map(Blob::into_inner).unwrap_or_default()
-            }
-            Self::File { key } => {
-                let mut bytes = plain;
-                let key = RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| Fault::broken("vault", "key"))?;
-                let context = Aad::from(context(workspace, source));
-                let nonce = key.seal_in_place_append_tag(context, &mut bytes).map_err(|_| Fault::broken("vault", "seal"))?;
-                [nonce.as_ref().as_slice(), &bytes].concat()
-            }
-        };
+        let sealed = self.seal_bytes(plain, &Context::of_credential(workspace, source)).await?;
         let fingerprint = crate::digest::short_name(&format!("{workspace}\n{}", credential.token));
         Ok(Sealed { sealed: STANDARD.encode(sealed), last4: last4(&credential.token), fingerprint })
     }
 
     /// Opens what was sealed for this very source.
     pub async fn open(&self, sealed: &Sealed, workspace: &WorkspaceId, source: &SourceId) -> Result<Credential, Fault> {
-        let unreadable = || Fault::broken("vault", "the credential was not sealed for this source by this deployment");
-        let mut bytes = STANDARD.decode(&sealed.sealed).map_err(|_| unreadable())?;
-        let plain = match self {
+        let plain = self.open_bytes(sealed, &Context::of_credential(workspace, source)).await?;
+        serde_json::from_slice(&plain).map_err(|_| unreadable())
+    }
+
+    /// Seals the secret of a source's webhook. Nothing of it is kept to be shown.
+    pub async fn seal_secret(&self, secret: &str, workspace: &WorkspaceId, source: &SourceId) -> Result<Sealed, Fault> {
+        let sealed = self.seal_bytes(secret.as_bytes().to_vec(), &Context::of_webhook(workspace, source)).await?;
+        Ok(Sealed { sealed: STANDARD.encode(sealed), last4: String::new(), fingerprint: String::new() })
+    }
+
+    /// Opens the secret of this very source's webhook, and no credential.
+    pub async fn open_secret(&self, sealed: &Sealed, workspace: &WorkspaceId, source: &SourceId) -> Result<String, Fault> {
+        let plain = self.open_bytes(sealed, &Context::of_webhook(workspace, source)).await?;
+        String::from_utf8(plain).map_err(|_| unreadable())
+    }
+
+    async fn seal_bytes(&self, plain: Vec<u8>, context: &Context) -> Result<Vec<u8>, Fault> {
+        match self {
             Self::Kms { client, key } => {
-                let call = client.decrypt().key_id(key).ciphertext_blob(Blob::new(bytes));
-                let call = call.encryption_context("workspace", workspace.as_str()).encryption_context("source", source.as_str());
+                let call = client.encrypt().key_id(key).plaintext(Blob::new(plain)).set_encryption_context(Some(context.pairs()));
+                let reply = call.send().await.map_err(|why| Fault::unavailable("vault", DisplayErrorContext(why)))?;
+                Ok(reply.ciphertext_blob.map(Blob::into_inner).unwrap_or_default())
+            }
+            Self::File { key } => {
+                let mut bytes = plain;
+                let key = RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| Fault::broken("vault", "key"))?;
+                let context = Aad::from(context.bytes());
+                let nonce = key.seal_in_place_append_tag(context, &mut bytes).map_err(|_| Fault::broken("vault", "seal"))?;
+                Ok([nonce.as_ref().as_slice(), &bytes].concat())
+            }
+        }
+    }
+
+    async fn open_bytes(&self, sealed: &Sealed, context: &Context) -> Result<Vec<u8>, Fault> {
+        let mut bytes = STANDARD.decode(&sealed.sealed).map_err(|_| unreadable())?;
+        match self {
+            Self::Kms { client, key } => {
+                let call = client.decrypt().key_id(key).ciphertext_blob(Blob::new(bytes)).set_encryption_context(Some(context.pairs()));
                 let reply = call.send().await.map_err(|why| {
                     if is_final(why.code()) { unreadable() } else { Fault::unavailable("vault", DisplayErrorContext(why)) }
                 })?;
-                reply.plaintext.map(Blob::into_inner).unwrap_or_default()
+                Ok(reply.plaintext.map(Blob::into_inner).unwrap_or_default())
             }
             Self::File { key } => {
                 let key = RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| unreadable())?;
                 let nonce = bytes.get(..NONCE_LEN).ok_or_else(unreadable)?;
                 let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| unreadable())?;
-                let opened = key.open_in_place(nonce, Aad::from(context(workspace, source)), &mut bytes[NONCE_LEN..]);
-                opened.map_err(|_| unreadable())?.to_vec()
+                let opened = key.open_in_place(nonce, Aad::from(context.bytes()), &mut bytes[NONCE_LEN..]);
+                Ok(opened.map_err(|_| unreadable())?.to_vec())
             }
-        };
-        serde_json::from_slice(&plain).map_err(|_| unreadable())
+        }
+    }
+}
+
+fn unreadable() -> Fault {
+    Fault::broken("vault", "what is sealed was not sealed for this source by this deployment")
+}
+
+/// What something is sealed for: it opens for that and for nothing else.
+///
+/// The function that takes deliveries in may open what has no `workspace` in its
+/// context, and so no credential: infra/template.yaml says so to KMS.
+struct Context(Vec<(&'static str, String)>);
+
+impl Context {
+    fn of_credential(workspace: &WorkspaceId, source: &SourceId) -> Self {
+        Self(vec![("workspace", workspace.to_string()), ("source", source.to_string())])
+    }
+
+    fn of_webhook(workspace: &WorkspaceId, source: &SourceId) -> Self {
+        Self(vec![("webhook", format!("{workspace}/{source}"))])
+    }
+
+    fn pairs(&self) -> HashMap<String, String> {
+        self.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    /// Of a credential without the names, as it always was.
+    fn bytes(&self) -> Vec<u8> {
+        match self.0.as_slice() {
+            [(name, value)] => format!("{name}\n{value}").into_bytes(),
+            several => several.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("\n").into_bytes(),
+        }
     }
 }
 
@@ -147,10 +198,6 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::rename(unfinished, path)
 }
 
-fn context(workspace: &WorkspaceId, source: &SourceId) -> Vec<u8> {
-    format!("{workspace}\n{source}").into_bytes()
-}
-
 /// The last four characters, but never more than half of a short token.
 fn last4(token: &str) -> String {
     let length = token.chars().count();
@@ -173,5 +220,18 @@ mod tests {
         assert!(vault.open(&sealed, &acme, &api).await.is_err());
         assert!(Vault::File { key: [8; 32] }.open(&sealed, &acme, &web).await.is_err());
         assert_eq!(last4("abc"), "c");
+    }
+
+    /// Whoever may open the secrets of webhooks cannot open a credential with that.
+    #[tokio::test]
+    async fn a_secret_of_a_webhook_and_a_credential_are_two_things() {
+        let vault = Vault::File { key: [7; 32] };
+        let (acme, web, api) = (WorkspaceId::known("acme"), SourceId::known("web"), SourceId::known("api"));
+        let secret = vault.seal_secret("a canary", &acme, &web).await.expect("sealed");
+        assert_eq!(vault.open_secret(&secret, &acme, &web).await.expect("opened"), "a canary");
+        assert!(vault.open_secret(&secret, &acme, &api).await.is_err() && vault.open(&secret, &acme, &web).await.is_err());
+        assert!(secret.last4.is_empty() && secret.fingerprint.is_empty() && !secret.sealed.contains("canary"));
+        let credential = vault.seal(&Credential { token: "ghp".into() }, &acme, &web).await.expect("sealed");
+        assert!(vault.open_secret(&credential, &acme, &web).await.is_err());
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::admission::webhook_is_active;
 use crate::clock::Moment;
 use crate::model::{Gate, Source};
 use crate::store::items::{Audit, Quota, StoredItem};
@@ -72,7 +73,13 @@ pub struct CredentialView {
 /// What is known of the webhook.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookView {
+    /// What an admin said; null where deliveries decide.
     pub active: Option<bool>,
+    /// Whether the source can rely on it: an admin said so, or a delivery came within
+    /// the last 24 hours.
+    pub is_active: bool,
+    pub secret_set: bool,
+    /// To the minute.
     pub last_delivery_at: Option<String>,
 }
 
@@ -110,7 +117,12 @@ impl SourceView {
             monitored: source.monitored,
             path: source.path.clone(),
             patterns: source.patterns.clone(),
-            webhook: WebhookView { active: source.webhook.active, last_delivery_at: shown(source.webhook.last_delivery_at) },
+            webhook: WebhookView {
+                active: source.webhook.active,
+                is_active: webhook_is_active(&source.webhook, gate, now),
+                secret_set: source.webhook.secret.is_some(),
+                last_delivery_at: shown(gate.last_delivery_at),
+            },
             created_at: source.created_at.rfc3339(),
             status: gate.status.as_str(),
             last_synced_at: shown(gate.last_synced_at),

@@ -37,6 +37,7 @@ async fn given(folder: &Path) -> (Bench, Forge, String) {
         kind: Some(SourceKind::Repository),
         provider: Some("github".into()),
         repository: Some("acme/web".into()),
+        webhook_secret: Some("It's a Secret to Everybody".into()),
         base_url: Some(forge.base_url()),
         ..NewSource::default()
     };
@@ -53,6 +54,7 @@ async fn given(folder: &Path) -> (Bench, Forge, String) {
 async fn every_sample_event_is_served() {
     let expected = BTreeMap::from([
         ("api-health", "200 healthy"),
+        ("api-hooks-github", "202 queued"),
         ("api-native-run", "200 queued"),
         ("api-native-sync", "409 SYNC_IN_PROGRESS"),
         ("api-projects-sync", "202 Sync started"),

@@ -39,7 +39,7 @@ async fn sees_nothing_of(world: &World, who: &Session<'_>, names: &Names) {
 }
 
 /// Every line of a tenant's audit, newest first.
-async fn audit(tenant: &Tenant<'_>) -> Vec<Value> {
+pub(super) async fn audit(tenant: &Tenant<'_>) -> Vec<Value> {
     let (mut lines, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = tenant.admin().get(&format!("/v1/workspaces/{}/audit?limit=100{cursor}", tenant.slug)).await.is(200);

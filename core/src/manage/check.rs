@@ -10,6 +10,9 @@ use crate::plane::Plane;
 use crate::providers::{self, Provider};
 use crate::vault::{Credential, LONGEST_CREDENTIAL};
 
+/// The longest secret of a webhook that is kept.
+const LONGEST_SECRET: usize = 1024;
+
 /// Complaints, as they come up.
 pub(super) struct Check<'a> {
     pub(super) plane: &'a Plane,
@@ -83,6 +86,16 @@ impl Check<'_> {
         let token = &credential.token;
         if token.is_empty() || token.len() > LONGEST_CREDENTIAL - 64 || token.bytes().any(|byte| !(0x21..0x7f).contains(&byte)) {
             self.complain("credential.token", "must be 1 to 4032 visible characters without spaces");
+        }
+    }
+
+    /// Forges take nearly any text. Most send it, or sign with it, without what stands
+    /// around it.
+    pub(super) fn webhook_secret(&mut self, secret: &str) {
+        let plain = !secret.chars().any(char::is_control) && secret.trim() == secret;
+        if secret.is_empty() || secret.len() > LONGEST_SECRET || !plain {
+            let why = format!("must be 1 to {LONGEST_SECRET} bytes, without control characters, and without spaces around it");
+            self.complain("webhook.secret", why);
         }
     }
 

@@ -30,6 +30,7 @@ pub struct NewSource {
     pub path: Option<String>,
     pub patterns: Vec<String>,
     pub webhook_active: Option<bool>,
+    pub webhook_secret: Option<String>,
 }
 
 /// What is to change in a source. `None` leaves as it is; an inner `None`
@@ -46,6 +47,7 @@ pub struct ChangedSource {
     pub path: Option<String>,
     pub patterns: Option<Vec<String>>,
     pub webhook_active: Option<Option<bool>>,
+    pub webhook_secret: Option<Option<String>>,
 }
 
 /// The documents source of a project: its id is the project's.
@@ -105,6 +107,9 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
             if let Some(credential) = &new.credential {
                 check.credential(credential);
             }
+            if let Some(secret) = &new.webhook_secret {
+                check.webhook_secret(secret);
+            }
             check.absent("path", new.path.is_some(), kind);
             check.absent("patterns", !new.patterns.is_empty(), kind);
         }
@@ -120,6 +125,7 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
                 ("repository", new.repository.is_some()),
                 ("credential", new.credential.is_some()),
                 ("streams", !new.streams.is_empty()),
+                ("webhook.secret", new.webhook_secret.is_some()),
             ];
             for (at, given) in foreign {
                 check.absent(at, given, kind);
@@ -146,6 +152,10 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         Some(credential) => Some(plane.vault.seal(credential, workspace, &id).await?),
         None => None,
     };
+    let secret = match &new.webhook_secret {
+        Some(secret) => Some(plane.vault.seal_secret(secret, workspace, &id).await?),
+        None => None,
+    };
     let source = Source {
         name: new.name.unwrap_or_else(|| new.repository.clone().unwrap_or_else(|| new.id.clone())),
         workspace: workspace.clone(),
@@ -159,7 +169,7 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         monitored: new.monitored.unwrap_or(true),
         path: new.path,
         patterns: new.patterns,
-        webhook: Webhook { active: new.webhook_active, last_delivery_at: None },
+        webhook: Webhook { active: new.webhook_active, secret },
         credential_changed_at: credential.is_some().then(|| plane.clock.now()),
         credential,
         limits,
@@ -214,6 +224,12 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
                 None => None,
             };
         }
+        if let Some(secret) = &change.webhook_secret {
+            source.webhook.secret = match secret {
+                Some(secret) => Some(plane.vault.seal_secret(secret, &source.workspace, id).await?),
+                None => None,
+            };
+        }
         source.version += 1;
         let settles = |source: &Source| {
             (source.base_url.clone(), source.repository.clone(), source.path.clone(), source.patterns.clone(), source.streams.clone())
@@ -230,6 +246,10 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
             source.settings_version += 1;
             freed.settings_version = source.settings_version;
             (freed.cool_until, freed.cool_run, freed.cool_since) = (None, None, None);
+            if moves {
+                // Those were deliveries of another repository.
+                (freed.last_delivery_at, freed.repository_id) = (None, None);
+            }
             freed.version += 1;
         }
         let audit = line(plane, &source.workspace, asker.user(), "source.changed", [("source", id.to_string())])?;
@@ -252,6 +272,7 @@ fn apply(plane: &Plane, source: &mut Source, change: &ChangedSource) -> Result<(
             ("repository", change.repository.is_some()),
             ("credential", change.credential.is_some()),
             ("streams", change.streams.is_some()),
+            ("webhook.secret", change.webhook_secret.is_some()),
         ];
         for (at, given) in foreign {
             check.absent(at, given, kind);
@@ -281,6 +302,9 @@ fn apply(plane: &Plane, source: &mut Source, change: &ChangedSource) -> Result<(
     }
     if let Some(Some(credential)) = &change.credential {
         check.credential(credential);
+    }
+    if let Some(Some(secret)) = &change.webhook_secret {
+        check.webhook_secret(secret);
     }
     if let Some(streams) = &change.streams {
         source.streams = check.streams(provider, streams);

@@ -107,23 +107,18 @@ impl Source {
         let fingerprint = self.credential.as_ref().map(|sealed| sealed.fingerprint.as_str()).filter(|print| !print.is_empty());
         self.principal.as_deref().or(fingerprint).unwrap_or("anonymous")
     }
-
-    /// What a 200 of a webhook is worth: an admin's word, else a delivery of the
-    /// last day.
-    pub fn webhook_is_active(&self, now: Moment) -> bool {
-        let delivered = |at: Moment| now.since(at) < std::time::Duration::from_hours(24);
-        self.webhook.active.unwrap_or_else(|| self.webhook.last_delivery_at.is_some_and(delivered))
-    }
 }
 
-/// What is known of a source's webhook.
+/// What was said of a source's webhook. What came of it stands at the gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
     /// Set by an admin; unset means that deliveries decide.
     #[serde(default)]
     pub active: Option<bool>,
+    /// What its deliveries are proved with. Who takes them in can open it, and no
+    /// credential.
     #[serde(default)]
-    pub last_delivery_at: Option<Moment>,
+    pub secret: Option<Sealed>,
 }
 
 /// A credential that only the worker can open.
@@ -247,6 +242,12 @@ pub struct Gate {
     pub item_count: Option<u64>,
     #[serde(default)]
     pub held_deletions: u64,
+    /// When a genuine delivery of its webhook last came, to the minute, and by what id
+    /// its provider knows the repository, which stays when its name changes.
+    #[serde(default)]
+    pub last_delivery_at: Option<Moment>,
+    #[serde(default)]
+    pub repository_id: Option<String>,
     /// How the last runs went that did their work, newest last.
     #[serde(default)]
     pub past: Vec<Past>,

@@ -1,6 +1,7 @@
 //! Bitbucket Cloud's REST API 2.0: pull requests, and the issues that it had until
 //! August 2026.
 
+mod hook;
 mod pages;
 mod shapes;
 
@@ -12,7 +13,8 @@ use url::form_urlencoded::Serializer;
 use super::address::has_two_plain_parts;
 use super::entries::read_each;
 use super::verdict::speaks_of;
-use super::{Page, PageRequest, Provider, Reply, Unreadable, Verdict, Wanted, judge};
+use super::{Delivery, Page, PageRequest, Provider, Reply, Sent, Unreadable, Verdict, Wanted, judge};
+use crate::clock::Moment;
 use crate::model::{Source, Stream};
 use crate::vault::Credential;
 
@@ -117,6 +119,14 @@ impl Provider for Bitbucket {
             }
             other => other,
         }
+    }
+
+    fn is_genuine(&self, secret: &str, sent: &Sent, _now: Moment) -> bool {
+        hook::is_genuine(secret, sent)
+    }
+
+    fn delivery(&self, sent: &Sent) -> Result<Delivery, Unreadable> {
+        hook::read(sent)
     }
 }
 

@@ -1,6 +1,7 @@
 //! GitHub's REST API, as of version 2026-03-10: what its streams have in common.
 
 mod alerts;
+mod hook;
 mod issues;
 mod pulls;
 
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::address::{has_two_plain_parts, repository_url};
-use super::{Page, PageRequest, Provider, Reply, Unreadable, Wanted};
+use super::{Delivery, Page, PageRequest, Provider, Reply, Sent, Unreadable, Wanted};
 use crate::clock::Moment;
 use crate::model::{Source, Stream};
 use crate::vault::Credential;
@@ -88,6 +89,14 @@ impl Provider for GitHub {
             Stream::Alerts => Ok(alerts::read(source, asked, reply, entries)),
             Stream::PullRequests => Ok(pulls::read(source, asked, reply, entries)),
         }
+    }
+
+    fn is_genuine(&self, secret: &str, sent: &Sent, _now: Moment) -> bool {
+        hook::is_genuine(secret, sent)
+    }
+
+    fn delivery(&self, sent: &Sent) -> Result<Delivery, Unreadable> {
+        hook::read(sent)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod entries;
 mod graph;
+mod hook;
 mod refusals;
 mod vulnerabilities;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Page, PageRequest, Provider, Reply, Unreadable, Verdict, Wanted};
+use super::{Delivery, Page, PageRequest, Provider, Reply, Sent, Unreadable, Verdict, Wanted};
 use crate::clock::Moment;
 use crate::model::{Item, ItemType, Source, Stream};
 use crate::vault::Credential;
@@ -88,6 +89,14 @@ impl Provider for GitLab {
 
     fn judge(&self, _asked: &PageRequest, reply: &Reply) -> Verdict {
         refusals::judge(reply)
+    }
+
+    fn is_genuine(&self, secret: &str, sent: &Sent, now: Moment) -> bool {
+        hook::is_genuine(secret, sent, now)
+    }
+
+    fn delivery(&self, sent: &Sent) -> Result<Delivery, Unreadable> {
+        hook::read(sent)
     }
 }
 

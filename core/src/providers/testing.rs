@@ -1,6 +1,6 @@
 //! What the tests of all providers begin with.
 
-use super::Reply;
+use super::{Reply, Sent};
 use crate::clock::Moment;
 use crate::model::{Limits, Source, SourceId, SourceKind, Stream, Webhook, WorkspaceId};
 
@@ -34,6 +34,12 @@ pub(super) fn source(provider: &str) -> Source {
 pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: impl ToString) -> Reply {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Reply { status, headers, body: body.to_string().into_bytes() }
+}
+
+/// A delivery with these headers.
+pub(super) fn sent(headers: &[(&str, &str)], body: &str) -> Sent {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Sent { headers, body: body.as_bytes().to_vec() }
 }
 
 pub(super) fn moment(text: &str) -> Moment {

@@ -21,10 +21,11 @@ pub type Row = HashMap<String, AttributeValue>;
 /// The version of rows this build writes; it reads this one and the one before.
 pub const ROW_VERSION: u32 = 1;
 
-/// Which run an idempotency key started.
+/// Which run an idempotency key started, or a delivery; some deliveries start none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Idempotency {
-    pub run: RunId,
+    #[serde(default)]
+    pub run: Option<RunId>,
     pub owner: Owner,
     pub body_hash: String,
     pub expires_at: Moment,

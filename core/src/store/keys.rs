@@ -186,6 +186,12 @@ pub fn idempotency(scope: &str) -> Key {
     key(format!("K#{}", short_name(scope)), "K")
 }
 
+/// The scope under which a delivery is remembered as an idempotency key is: they can
+/// not meet, since those begin with a user and none is called so.
+pub fn delivery_scope(source: &SourceId, delivery: &str) -> String {
+    format!("webhook\ndelivery\n{source}\n{delivery}")
+}
+
 /// An item's partition follows from its id, so that a thousand writes of one
 /// source in a second spread over sixteen.
 pub fn item(source: &SourceId, item: &str) -> Key {

@@ -64,3 +64,9 @@ pub struct SourceRows {
     /// The newest runs, newest first.
     pub latest: Vec<Run>,
 }
+
+impl SourceRows {
+    pub fn owner(&self) -> Owner {
+        Owner::Source(self.source.id.clone())
+    }
+}

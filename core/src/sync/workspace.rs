@@ -250,8 +250,9 @@ pub(super) async fn stop(held: &mut Held<'_>) -> Result<End, Stop> {
         // A slice that was interrupted may have begun children that no link names.
         for source in next(held, after.as_deref()).await?.0 {
             let key = key_of(held.run.id, &source);
-            if let Some(used) = held.plane.store.idempotency(&key.scope, held.now()).await? {
-                tell(held, &source, used.run).await?;
+            let used = held.plane.store.idempotency(&key.scope, held.now()).await?;
+            if let Some(run) = used.and_then(|used| used.run) {
+                tell(held, &source, run).await?;
             }
         }
     }

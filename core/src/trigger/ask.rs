@@ -65,6 +65,8 @@ pub struct Ask {
     pub override_cooldown: Option<String>,
     pub reason: Option<String>,
     pub idempotency: Option<IdempotencyKey>,
+    /// The delivery of a webhook that asks, as its forge calls it.
+    pub delivery: Option<String>,
     pub request_id: Option<String>,
 }
 
@@ -96,6 +98,7 @@ impl Ask {
             override_cooldown: None,
             reason: None,
             idempotency: None,
+            delivery: None,
             request_id: None,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::record::{audit_of, made_way, refuse};
+use super::record::{self, audit_of, made_way, refuse};
 use super::{Answer, Ask, IdempotencyKey, Would, cooldown, quota_key, quota_low, repeat};
 use crate::admission::{Admission, Asked, OnBlocked, OnConflict, Surface, admit, cooling, lowered, park, refused_until};
 use crate::clock::Moment;
@@ -17,7 +17,7 @@ use crate::plane::Plane;
 use crate::store::conditions::Write;
 use crate::store::items::{Audit, Idempotency, Quota};
 use crate::store::keys::Key;
-use crate::store::{Admittance, Admitted, Joined, Rows, Store, Subject};
+use crate::store::{Admittance, Admitted, Joined, Remembered, Rows, Store, Subject};
 
 /// How soon the tick looks after a message that may not have been sent.
 const FIRST_SEND: Duration = Duration::from_secs(90);
@@ -256,6 +256,13 @@ impl Attempt<'_> {
         let widens = joined.options != run.options;
         joined.version += u64::from(widens);
         let answer = |run: Run| if run.follows.is_some() { Answer::FollowUp(Box::new(run)) } else { Answer::Parked(Box::new(run)) };
+        if let (Some(delivery), Some(key), false) = (&self.ask.delivery, &self.ask.idempotency, widens) {
+            let memory = self.remembered(key, &run);
+            return match record::delivered_into(self.plane, &run, (delivery, &key.scope, &memory), self.now).await? {
+                Remembered::Before(Some(used)) => repeat(self.plane, key, used).await.map(Some),
+                _ => Ok(Some(answer(run))),
+            };
+        }
         match self.recorded(&joined, "run.joined", widens.then_some(run.version)).await? {
             Joined::Done => Ok(Some(answer(joined))),
             Joined::RunLost => Ok(None),
@@ -328,13 +335,16 @@ impl Attempt<'_> {
     }
 
     fn remembered(&self, key: &IdempotencyKey, run: &Run) -> Idempotency {
-        let expires_at = self.now.plus(self.plane.config.keep_keys);
-        Idempotency { run: run.id, owner: run.owner.clone(), body_hash: key.body_hash.clone(), expires_at }
+        let keep = if self.ask.delivery.is_some() { crate::deliver::REMEMBERED } else { self.plane.config.keep_keys };
+        let expires_at = self.now.plus(keep);
+        Idempotency { run: Some(run.id), owner: run.owner.clone(), body_hash: key.body_hash.clone(), expires_at }
     }
 
     fn audit(&self, entry: &Entry) -> Vec<(String, Audit)> {
         let (run, user) = (&entry.run, self.ask.asker.user());
-        let mut facts = BTreeMap::from([("trigger".to_owned(), run.trigger.as_str().to_owned())]);
+        let trigger = if self.ask.delivery.is_some() { self.ask.surface.trigger() } else { run.trigger };
+        let mut facts = BTreeMap::from([("trigger".to_owned(), trigger.as_str().to_owned())]);
+        facts.extend(self.ask.delivery.clone().map(|id| ("delivery".to_owned(), id)));
         facts.extend(run.request_id.clone().map(|id| ("request_id".to_owned(), id)));
         facts.extend(run.reason.clone().map(|reason| ("reason".to_owned(), reason)));
         facts.extend(self.ask.override_cooldown.clone().map(|reason| ("override_cooldown".to_owned(), reason)));
@@ -352,7 +362,7 @@ impl Attempt<'_> {
         let Some(source) = source.filter(|_| self.ask.work == Work::Delete) else { return Ok(Vec::new()) };
         let mut gone = source.clone();
         gone.deleted_at = Some(self.now);
-        gone.credential = None;
+        (gone.credential, gone.webhook.secret) = (None, None);
         gone.version += 1;
         Ok(vec![Store::source_write(&gone, source.version)?])
     }

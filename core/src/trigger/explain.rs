@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::attempt::{Attempt, holder, is_low};
 use super::{Answer, Ask, Asker, Would, allow, fresh_since, quota_key, reasons_of, unconfirmed};
-use crate::admission::refused_until;
+use crate::admission::{refused_until, webhook_is_active};
 use crate::clock::Moment;
 use crate::error::{Error, Refusal};
 use crate::estimate::{self, Cost};
@@ -115,7 +115,7 @@ pub(super) async fn dry(plane: &Plane, ask: &Ask, rows: Rows, now: Moment) -> Re
     if let Some(at) = fresh_since(&rows.gate, ask, now) {
         return Ok(Answer::Fresh { last_synced_at: at });
     }
-    let reasons = unconfirmed(&rows.subject, ask, now);
+    let reasons = unconfirmed(&rows.subject, &rows.gate, ask, now);
     if !reasons.is_empty() {
         return Ok(Answer::Would(Would::Refuse(Refusal::Unconfirmed { reasons })));
     }
@@ -141,14 +141,18 @@ fn role(rows: &SourceRows, person: &Person) -> Check {
 }
 
 fn confirmation(rows: &SourceRows, ask: &Ask, now: Moment) -> Check {
-    let reasons = reasons_of(&rows.source, ask, now);
+    let reasons = reasons_of(&rows.source, &rows.gate, ask, now);
     let because = if reasons.is_empty() {
         "nothing has to be confirmed, or it was".to_owned()
     } else {
         format!("has to be confirmed, for {}", reasons.join(" and "))
     };
-    let active = rows.source.webhook_is_active(now);
-    let facts = [("reasons", json!(reasons)), ("webhook_active", json!(active)), ("confirmed", json!(ask.confirmed))];
+    let facts = [
+        ("reasons", json!(reasons)),
+        ("webhook_active", json!(webhook_is_active(&rows.source.webhook, &rows.gate, now))),
+        ("last_delivery_at", time(rows.gate.last_delivery_at)),
+        ("confirmed", json!(ask.confirmed)),
+    ];
     check("confirmation", reasons.is_empty(), because, facts)
 }
 

@@ -7,9 +7,7 @@ use std::time::Duration;
 use super::attempt::{MOST_RACES, enqueue, holder};
 use super::record::made_way;
 use super::{cooldown, quota_key};
-use crate::admission::{
-    Admission, Asked, CooldownRule, Counted, OnBlocked, OnConflict, Surface, admit, lowered, park, promote, refused_until,
-};
+use crate::admission::{Admission, Asked, CooldownRule, Counted, OnBlocked, OnConflict, admit, lowered, park, promote, refused_until};
 use crate::clock::Moment;
 use crate::error::Fault;
 use crate::model::{Gate, Run};
@@ -50,7 +48,12 @@ pub(crate) async fn unpark(plane: &Plane, mut run: Run) -> Result<Woken, Fault> 
         let asked = Asked {
             run: run.id,
             now,
-            rule: if run.parent.is_some() { Surface::Child.cooldown_rule() } else { CooldownRule::FULL },
+            // What a webhook or a workspace run parked has to do with no cooldown, then or now.
+            rule: if run.parent.is_some() || run.triggered_by == crate::deliver::sender() {
+                CooldownRule::NONE
+            } else {
+                CooldownRule::FULL
+            },
             cools_first: false,
             cooldown: cooldown(plane, &rows.subject),
             on_conflict: OnConflict::FollowUp,

@@ -15,6 +15,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::Api;
 use crate::problem::Problem;
+use crate::surfaces::hooks;
 
 /// The longest body that is read.
 pub(crate) const LONGEST_BODY: usize = 256 * 1024;
@@ -75,8 +76,9 @@ fn report_trigger(config: &Config, now: Moment, took: Duration) {
 /// miss the answer.
 pub(crate) async fn bounded(State(api): State<Api>, request: Request, next: Next) -> Response {
     let stated = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let too_large = if hooks::takes(request.uri().path()) { Problem::delivery_too_large } else { Problem::payload_too_large };
     if stated.is_some_and(|length| length > LONGEST_DRAIN) {
-        return Problem::payload_too_large().into_response();
+        return too_large().into_response();
     }
     let (parts, body) = request.into_parts();
     let clock = api.plane.clock.clone();
@@ -86,7 +88,7 @@ pub(crate) async fn bounded(State(api): State<Api>, request: Request, next: Next
     };
     match read {
         Some(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        None => Problem::payload_too_large().into_response(),
+        None => too_large().into_response(),
     }
 }
 

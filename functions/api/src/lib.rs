@@ -77,5 +77,6 @@ fn described() -> OpenApiRouter<Api> {
         .merge(surfaces::issues::routes())
         .merge(surfaces::workspaces::routes())
         .merge(surfaces::families::routes())
+        .merge(surfaces::hooks::routes())
         .merge(surfaces::system::routes())
 }

@@ -116,6 +116,12 @@ impl Problem {
         Self::new(&TOO_LARGE, format!("a body may have at most {} KiB", crate::edge::LONGEST_BODY / 1024))
     }
 
+    pub(crate) fn delivery_too_large() -> Self {
+        let most = crate::edge::LONGEST_BODY / 1024;
+        let advice = "let the webhook deliver only what the source reads: issues, pull requests and alerts are shorter, pushes may not be";
+        Self::new(&TOO_LARGE, format!("a delivery may have at most {most} KiB; {advice}"))
+    }
+
     pub(crate) fn too_slow() -> Self {
         Self::invalid(&[Complaint { at: "body".to_owned(), why: "did not arrive in time: send it again".to_owned() }])
     }

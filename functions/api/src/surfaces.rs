@@ -1,6 +1,7 @@
 //! One file per surface: its own dialect, the same doors.
 
 pub(crate) mod families;
+pub(crate) mod hooks;
 pub(crate) mod issues;
 pub(crate) mod people;
 pub(crate) mod projects;

@@ -6,6 +6,7 @@
 //! quota here is refilled at once.
 
 mod access;
+pub(crate) mod deliveries;
 mod lists;
 mod query;
 mod refusals;

@@ -2,6 +2,7 @@
 //! headers every answer carries.
 
 mod alerts;
+pub(crate) mod deliveries;
 mod issues;
 mod links;
 mod pulls;

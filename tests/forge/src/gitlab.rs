@@ -5,6 +5,7 @@
 //! ignores every parameter it does not know), credentials in the address, and several GraphQL queries in one request.
 
 mod access;
+pub(crate) mod deliveries;
 mod findings;
 mod graph;
 mod issues;

@@ -7,6 +7,9 @@
 //! a further file and its arms in `door.rs`. Which one answers, the path tells: `/api/v4` and `/api/graphql` are
 //! GitLab's, `/2.0` is Bitbucket's, and everything else is GitHub's.
 //!
+//! It makes deliveries of webhooks too ([`Delivery`]), with the headers and the signature of each provider; sending
+//! them is the test's.
+//!
 //! What is absent: writing through the provider's API (tests write through [`Repository`]), filters of the issue list
 //! by label, author or milestone, GitHub's GraphQL, `Last-Modified`, and the secondary limit as arithmetic (script it
 //! instead).
@@ -17,6 +20,7 @@ mod alert;
 mod bitbucket;
 mod control;
 mod credentials;
+mod delivery;
 mod door;
 mod forge;
 mod github;
@@ -38,6 +42,7 @@ mod vulnerability;
 mod words;
 
 pub use alert::{Alert, AlertSeverity, AlertState};
+pub use delivery::{Delivery, Happening, Sender};
 pub use forge::{Forge, Options};
 pub use grant::{Grant, GrantKind};
 pub use issue::{Issue, IssueState};

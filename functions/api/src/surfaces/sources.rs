@@ -83,11 +83,17 @@ impl From<CredentialGiven> for Credential {
     }
 }
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct WebhookGiven {
     /// Whether deliveries arrive; null to judge by what arrives.
-    active: Option<bool>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<bool>)]
+    active: Option<Option<bool>>,
+    /// What the forge proves its deliveries with. Write-only; null takes it away.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    secret: Option<Option<String>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -130,6 +136,7 @@ async fn create_source(
 ) -> Result<(StatusCode, Json<SourceView>), Problem> {
     let now = api.plane.clock.now();
     let slug = ids::workspace(&slug).told(now)?;
+    let webhook = value.webhook.unwrap_or_default();
     let new = NewSource {
         id: value.id,
         kind: Some(value.kind.into()),
@@ -144,7 +151,8 @@ async fn create_source(
         monitored: value.monitored,
         path: value.path,
         patterns: value.patterns,
-        webhook_active: value.webhook.and_then(|webhook| webhook.active),
+        webhook_active: webhook.active.flatten(),
+        webhook_secret: webhook.secret.flatten(),
     };
     let made = manage::create_source(&api.plane, &asker, &slug, new).await.told(now)?;
     let looked = status::source(&api.plane, &asker, &made.id).await.told(now)?;
@@ -191,6 +199,7 @@ async fn change_source(
 ) -> Result<Json<SourceView>, Problem> {
     let now = api.plane.clock.now();
     let id = ids::source(&id).told(now)?;
+    let webhook = value.webhook.unwrap_or_default();
     let change = ChangedSource {
         name: value.name,
         base_url: value.base_url,
@@ -201,7 +210,8 @@ async fn change_source(
         monitored: value.monitored,
         path: value.path,
         patterns: value.patterns,
-        webhook_active: value.webhook.map(|webhook| webhook.active),
+        webhook_active: webhook.active,
+        webhook_secret: webhook.secret,
     };
     manage::change_source(&api.plane, &asker, &id, change).await.told(now)?;
     let looked = status::source(&api.plane, &asker, &id).await.told(now)?;

@@ -22,6 +22,12 @@ impl<'a> Site<'a> {
         Self { api: format!("{}/2.0", asked.base), home }
     }
 
+    /// As deliveries show it, whoever asked.
+    pub(super) fn public(world: &'a World) -> Self {
+        let home = if world.html_base == "https://github.com" { HOME } else { &world.html_base };
+        Self { api: "https://api.bitbucket.org/2.0".to_owned(), home }
+    }
+
     pub(super) fn user(&self, login: &str) -> Value {
         let identity = identity("user", login);
         let encoded = identity.replace('{', "%7B").replace('}', "%7D");

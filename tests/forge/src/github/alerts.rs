@@ -41,7 +41,7 @@ pub(super) fn list(world: &World, call: &Call<'_>, record: &Record) -> Answer {
     let alerts = || window.rows.iter().filter_map(|row| record.alerts.get(row.1));
     let marks = alerts().flat_map(|alert| alert.revision.to_be_bytes().into_iter().chain(alert.number.to_be_bytes()));
     let tag = tag(call, record, marks.chain(link.bytes()));
-    let page: Vec<Value> = alerts().map(|alert| shape(world, call, record, alert)).collect();
+    let page: Vec<Value> = alerts().map(|alert| shape(world, &call.asked.base, call.version, record, alert)).collect();
     let answer = Answer::json(StatusCode::OK, &page).with("etag", &tag);
     if link.is_empty() { answer } else { answer.with("link", &link) }
 }
@@ -135,9 +135,9 @@ fn severity(severity: AlertSeverity) -> &'static str {
     }
 }
 
-fn shape(world: &World, call: &Call<'_>, record: &Record, alert: &Alert) -> Value {
+pub(super) fn shape(world: &World, base: &str, version: Version, record: &Record, alert: &Alert) -> Value {
     let name = record.full_name();
-    let (base, html_base) = (&call.asked.base, &world.html_base);
+    let html_base = &world.html_base;
     let package = json!({ "ecosystem": alert.ecosystem, "name": alert.package });
     let vulnerability = json!({
         "package": package,
@@ -156,7 +156,7 @@ fn shape(world: &World, call: &Call<'_>, record: &Record, alert: &Alert) -> Valu
             "scope": "runtime",
             "relationship": "direct",
         },
-        "security_advisory": advisory(call.version, alert, &vulnerability),
+        "security_advisory": advisory(version, alert, &vulnerability),
         "security_vulnerability": vulnerability,
         "url": format!("{base}/repos/{name}/dependabot/alerts/{}", alert.number),
         "html_url": format!("{html_base}/{name}/security/dependabot/{}", alert.number),

@@ -86,14 +86,14 @@ fn address(asked: &Asked, record: &Record, page: u64) -> String {
     format!("{}/repositories/{}/pulls?{}", asked.base, record.id, parameters.finish())
 }
 
-struct Places<'a> {
-    record: &'a Record,
-    base: &'a str,
-    html_base: &'a str,
+pub(super) struct Places<'a> {
+    pub(super) record: &'a Record,
+    pub(super) base: &'a str,
+    pub(super) html_base: &'a str,
 }
 
 #[derive(Serialize)]
-struct PullRequest<'a> {
+pub(super) struct PullRequest<'a> {
     id: u64,
     number: u64,
     state: IssueState,
@@ -125,7 +125,7 @@ struct PullRequest<'a> {
     base: Value,
 }
 
-fn shape<'a>(site: &'a Site<'a>, places: &Places<'_>, pull: &'a Issue, version: Version) -> PullRequest<'a> {
+pub(super) fn shape<'a>(site: &'a Site<'a>, places: &Places<'_>, pull: &'a Issue, version: Version) -> PullRequest<'a> {
     let (number, name) = (pull.number, places.record.full_name());
     let url = format!("{}/repos/{name}", places.base);
     let html_url = format!("{}/{name}/pull/{number}", places.html_base);
