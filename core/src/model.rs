@@ -7,13 +7,15 @@ use uuid::Uuid;
 
 use crate::clock::Moment;
 
+mod external;
 mod item;
 mod people;
 mod progress;
 mod run;
 mod source;
 
-pub use item::{Item, ItemType};
+pub use external::ExternalId;
+pub use item::{Item, ItemType, folded};
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
 pub use progress::{Calls, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
 pub use run::{Run, RunOptions, RunStatus, Trigger, Work};

@@ -9,11 +9,13 @@ pub mod items;
 pub mod keys;
 pub mod table;
 
+mod by_hand;
 mod held;
 mod listed;
 mod slots;
 mod tenants;
 
+pub use by_hand::{Handled, Namesakes};
 pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
 pub use slots::{Claimed, Place};
@@ -128,6 +130,16 @@ pub enum Saved {
     Lost(Option<Box<Run>>),
 }
 
+/// How the writing of a run's part ended.
+#[derive(Debug)]
+pub enum Parted {
+    Done,
+    Lost(Option<Box<Run>>),
+    /// The run is as it was, but another changed something of what its part was to
+    /// change.
+    Outrun(&'static str),
+}
+
 const RUN: &str = "run";
 const GATE: &str = "gate";
 
@@ -233,12 +245,21 @@ impl Store {
 
     /// Writes a run as a move left it, with whatever belongs to the move.
     pub async fn save_run(&self, run: &Run, seen: u64, with: Vec<Write>) -> Result<Saved, Fault> {
+        match self.save_part(run, seen, with).await? {
+            Parted::Done => Ok(Saved::Done),
+            Parted::Lost(won) => Ok(Saved::Lost(won)),
+            Parted::Outrun(what) => Err(outrun(what)),
+        }
+    }
+
+    /// The same of a part, which others may have changed something of.
+    pub async fn save_part(&self, run: &Run, seen: u64, with: Vec<Write>) -> Result<Parted, Fault> {
         let mut writes = vec![conditions::put_over(RUN, self.run_row(run)?, seen)];
         writes.extend(with);
         match self.table.commit(writes).await? {
-            Commit::Done => Ok(Saved::Done),
-            Commit::Lost(Lost { what: RUN, row }) => Ok(Saved::Lost(row.map(decode).transpose()?)),
-            Commit::Lost(lost) => Err(Fault::unavailable("table", format!("{} changed under a run's part", lost.what))),
+            Commit::Done => Ok(Parted::Done),
+            Commit::Lost(Lost { what: RUN, row }) => Ok(Parted::Lost(row.map(decode).transpose()?)),
+            Commit::Lost(lost) => Ok(Parted::Outrun(lost.what)),
         }
     }
 
@@ -363,6 +384,11 @@ impl Store {
         let write = conditions::count_audit("audit", keys::audit(workspace, audit.at, id), &row);
         self.table.commit(vec![write]).await.map(drop)
     }
+}
+
+/// That something changed under a run's part, to whoever cannot do it anew.
+pub(crate) fn outrun(what: &str) -> Fault {
+    Fault::unavailable("table", format!("{what} changed under a run's part"))
 }
 
 fn idempotency_row(scope: &str, idempotency: &Idempotency) -> Result<Row, Fault> {

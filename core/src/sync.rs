@@ -68,6 +68,9 @@ impl End {
 enum Stop {
     Superseded,
     Cancelled,
+    /// Somebody changed by hand what this part was to change: it is to be looked at
+    /// again.
+    Outrun(&'static str),
     Fault(Fault),
 }
 
@@ -188,6 +191,7 @@ fn conclude(ended: Result<Slice, Stop>) -> Result<Slice, Fault> {
         Ok(slice) => Ok(slice),
         Err(Stop::Superseded) => Ok(Slice::Superseded),
         Err(Stop::Cancelled) => Ok(Slice::Cancelled),
+        Err(Stop::Outrun(what)) => Err(crate::store::outrun(what)),
         Err(Stop::Fault(fault)) => Err(fault),
     }
 }

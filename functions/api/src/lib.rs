@@ -75,5 +75,6 @@ fn described() -> OpenApiRouter<Api> {
         .merge(surfaces::runs::live_routes())
         .merge(surfaces::projects::routes())
         .merge(surfaces::issues::routes())
+        .merge(surfaces::issue_items::routes())
         .merge(surfaces::system::routes())
 }
