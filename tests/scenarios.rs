@@ -8,6 +8,7 @@ pub mod documents;
 pub mod forges;
 pub mod input;
 pub mod issues;
+pub mod items;
 mod operations;
 pub mod people;
 pub mod runs;
@@ -58,6 +59,10 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         issues::pages::SCENARIOS,
         issues::refusals::SCENARIOS,
         issues::taking::SCENARIOS,
+        items::linking::SCENARIOS,
+        items::listing::SCENARIOS,
+        items::making::SCENARIOS,
+        items::matching::SCENARIOS,
         people::operators::SCENARIOS,
         people::record::SCENARIOS,
         people::roles::SCENARIOS,
