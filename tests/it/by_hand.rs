@@ -66,7 +66,7 @@ async fn given() -> Given {
 
 impl Given {
     fn issue(&self, title: &str) -> u64 {
-        self.forge.repository("acme/web").add_issue(|issue| issue.title = title.to_owned())
+        self.forge.repository("acme/web").add_issue(|issue| title.clone_into(&mut issue.title))
     }
 
     async fn made(&self, title: &str) -> String {

@@ -55,7 +55,7 @@ impl Given<'_> {
 
     /// An issue of the forge with this title; its number.
     fn issue(&self, title: &str) -> u64 {
-        self.repository.add_issue(|issue| issue.title = title.to_owned())
+        self.repository.add_issue(|issue| title.clone_into(&mut issue.title))
     }
 
     /// How an issue is called outside.

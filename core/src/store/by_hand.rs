@@ -62,14 +62,12 @@ impl Store {
 
     /// An item by the id that callers know it by, wherever it went.
     pub async fn item(&self, source: &SourceId, id: &str) -> Result<Option<StoredItem>, Fault> {
-        for row in self.table.get_many(&[keys::by_hand(source, id), keys::item(source, id)]).await? {
-            if text(&row, "kind") != "linked" {
-                return decode(row).map(Some);
-            }
-            let LinkedItem { item } = decode(row)?;
-            return Ok(self.items_by_id(source, &[item]).await?.pop());
+        let Some(row) = self.table.get_many(&[keys::by_hand(source, id), keys::item(source, id)]).await?.pop() else { return Ok(None) };
+        if text(&row, "kind") != "linked" {
+            return decode(row).map(Some);
         }
-        Ok(None)
+        let LinkedItem { item } = decode(row)?;
+        Ok(self.items_by_id(source, &[item]).await?.pop())
     }
 
     pub async fn keyed_item(&self, scope: &str, now: Moment) -> Result<Option<KeyedItem>, Fault> {

@@ -64,7 +64,7 @@ async fn a_list_goes_on_where_it_stopped(world: &World) {
     let updated: Vec<&str> = seen.iter().map(|item| item["updatedAt"].as_str().unwrap()).collect();
     assert!(updated.is_sorted_by(|one, other| one >= other), "{updated:?}");
     let mut ids: Vec<&Value> = seen.iter().map(|item| &item["id"]).collect();
-    ids.sort_by_key(|id| id.to_string());
+    ids.sort_by_key(ToString::to_string);
     ids.dedup();
     assert_eq!((seen.len(), ids.len()), (33, 33));
 }

@@ -33,7 +33,7 @@ async fn what_is_made_by_hand_is_an_item_like_others(world: &World) {
     assert!(made["createdAt"].is_string() && made["updatedAt"] == made["createdAt"], "{made:#}");
     assert_eq!(given.mia.get(&location).await.is(200), made);
     assert_eq!(given.mia.get(&given.path()).await.is(200)["items"], json!([made]));
-    assert_eq!(given.mia.items(&given.source).await, [made.clone()]);
+    assert_eq!(given.mia.items(&given.source).await, std::slice::from_ref(&made));
     let audit = given.tenant.admin().get(&format!("/v1/workspaces/{}/audit", given.tenant.slug)).await.is(200);
     let line = &audit["audit"][0];
     assert_eq!((&line["what"], &line["who"], &line["facts"]["item"]), (&json!("item.made"), &json!(given.tenant.name("mia")), &made["id"]));
