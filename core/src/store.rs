@@ -12,12 +12,15 @@ pub mod table;
 mod by_hand;
 mod held;
 mod listed;
+mod parts;
 mod slots;
 mod tenants;
 
 pub use by_hand::{Handled, Namesakes};
 pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
+pub use parts::Parted;
+pub(crate) use parts::outrun;
 pub use slots::{Claimed, Place};
 
 use conditions::{Range, Write};
@@ -130,16 +133,6 @@ pub enum Saved {
     Lost(Option<Box<Run>>),
 }
 
-/// How the writing of a run's part ended.
-#[derive(Debug)]
-pub enum Parted {
-    Done,
-    Lost(Option<Box<Run>>),
-    /// The run is as it was, but another changed something of what its part was to
-    /// change.
-    Outrun(&'static str),
-}
-
 const RUN: &str = "run";
 const GATE: &str = "gate";
 
@@ -249,17 +242,6 @@ impl Store {
             Parted::Done => Ok(Saved::Done),
             Parted::Lost(won) => Ok(Saved::Lost(won)),
             Parted::Outrun(what) => Err(outrun(what)),
-        }
-    }
-
-    /// The same of a part, which others may have changed something of.
-    pub async fn save_part(&self, run: &Run, seen: u64, with: Vec<Write>) -> Result<Parted, Fault> {
-        let mut writes = vec![conditions::put_over(RUN, self.run_row(run)?, seen)];
-        writes.extend(with);
-        match self.table.commit(writes).await? {
-            Commit::Done => Ok(Parted::Done),
-            Commit::Lost(Lost { what: RUN, row }) => Ok(Parted::Lost(row.map(decode).transpose()?)),
-            Commit::Lost(lost) => Ok(Parted::Outrun(lost.what)),
         }
     }
 
@@ -384,11 +366,6 @@ impl Store {
         let write = conditions::count_audit("audit", keys::audit(workspace, audit.at, id), &row);
         self.table.commit(vec![write]).await.map(drop)
     }
-}
-
-/// That something changed under a run's part, to whoever cannot do it anew.
-pub(crate) fn outrun(what: &str) -> Fault {
-    Fault::unavailable("table", format!("{what} changed under a run's part"))
 }
 
 fn idempotency_row(scope: &str, idempotency: &Idempotency) -> Result<Row, Fault> {

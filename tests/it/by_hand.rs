@@ -1,6 +1,7 @@
 //! Somebody links by hand while a sync does the same: one of them is first, and the
 //! other looks again.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -117,23 +118,25 @@ impl Given {
 
     /// A sync that waits before its first part until the rest is done. The worker's
     /// claim is a write of one row.
-    async fn sync_while(&self, meanwhile: impl Future<Output = ()>) -> [u64; 2] {
-        let run = self.triggered().await;
-        let messages = self.bench.messages().await;
-        let go = Arc::new(Notify::new());
-        self.bench.table.next("TransactWriteItems", Mishap::Held(go.clone()));
-        let working = self.bench.work_on(messages);
-        let beside = async {
-            while !self.bench.table.is_quiet() {
-                tokio::task::yield_now().await;
-            }
-            meanwhile.await;
-            go.notify_one();
-        };
-        let (failed, ()) = futures::join!(working, beside);
-        assert!(failed.is_empty(), "the message failed and would only be delivered again much later");
-        self.bench.work().await;
-        self.ended(&run).await
+    fn sync_while<'g>(&'g self, meanwhile: impl Future<Output = ()> + Send + 'g) -> Pin<Box<dyn Future<Output = [u64; 2]> + Send + 'g>> {
+        Box::pin(async move {
+            let run = self.triggered().await;
+            let messages = self.bench.messages().await;
+            let go = Arc::new(Notify::new());
+            self.bench.table.next("TransactWriteItems", Mishap::Held(go.clone()));
+            let working = self.bench.work_on(messages);
+            let beside = async {
+                while !self.bench.table.is_quiet() {
+                    tokio::task::yield_now().await;
+                }
+                meanwhile.await;
+                go.notify_one();
+            };
+            let (failed, ()) = futures::join!(working, beside);
+            assert!(failed.is_empty(), "the message failed and would only be delivered again much later");
+            self.bench.work().await;
+            self.ended(&run).await
+        })
     }
 
     /// The external ids of all items, by their ids.
