@@ -9,6 +9,7 @@ pub mod forges;
 pub mod hooks;
 pub mod input;
 pub mod issues;
+pub mod items;
 mod operations;
 pub mod people;
 pub mod repositories;
@@ -66,6 +67,10 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         issues::pages::SCENARIOS,
         issues::refusals::SCENARIOS,
         issues::taking::SCENARIOS,
+        items::linking::SCENARIOS,
+        items::listing::SCENARIOS,
+        items::making::SCENARIOS,
+        items::matching::SCENARIOS,
         people::operators::SCENARIOS,
         people::record::SCENARIOS,
         people::roles::SCENARIOS,

@@ -20,8 +20,10 @@ use crate::store::keys;
 use crate::trigger::Asker;
 
 mod check;
+mod items;
 mod sources;
 
+pub use items::{Made, NewItem, link_item, make_item};
 pub use sources::{ChangedSource, NewSource, change_source, create_source, decide_held, delete_source, reset_backfill};
 
 /// What every API token begins with, so that a leaked one can be recognised.

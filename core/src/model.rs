@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::clock::Moment;
 
+mod external;
 mod item;
 mod options;
 mod people;
@@ -14,7 +15,8 @@ mod progress;
 mod run;
 mod source;
 
-pub use item::{Item, ItemType};
+pub use external::ExternalId;
+pub use item::{Item, ItemType, folded};
 pub use options::RunOptions;
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
 pub use progress::{Calls, Children, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};

@@ -131,6 +131,10 @@ pub trait Provider: Send + Sync {
     /// What is wrong with the name of a repository, if anything is.
     fn check_repository(&self, repository: &str) -> Result<(), &'static str>;
 
+    /// The address people know a source's repository by, as far as its configuration
+    /// tells.
+    fn repository_url(&self, source: &Source) -> String;
+
     /// The request for a stream's first page.
     fn begin(&self, source: &Source, stream: Stream, wanted: Wanted) -> PageRequest;
 

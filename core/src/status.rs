@@ -8,9 +8,11 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::error::{Error, Fault};
 use crate::estimate;
-use crate::model::{Gate, Owner, Person, Project, ProjectId, Right, Role, Run, RunId, RunStatus, Source, SourceId, WorkspaceId};
+use crate::model::{
+    Gate, Owner, Person, Project, ProjectId, Right, Role, Run, RunId, RunStatus, Source, SourceId, SourceKind, WorkspaceId,
+};
 use crate::plane::Plane;
-use crate::store::items::{Audit, Link, Quota};
+use crate::store::items::{Audit, Link, Quota, StoredItem};
 use crate::store::{HeldPage, ItemFilter, ItemPage};
 use crate::trigger::{Asker, quota_key};
 
@@ -175,6 +177,19 @@ pub async fn items(
 ) -> Result<ItemPage, Error> {
     source(plane, asker, id).await?;
     Ok(plane.store.items(id, filter, after, limit).await?)
+}
+
+/// A repository that is this project's.
+pub async fn repository(plane: &Plane, asker: &Asker, project: &ProjectId, id: &SourceId) -> Result<Looked, Error> {
+    let looked = source(plane, asker, id).await?;
+    let is_its = looked.source.project.as_ref() == Some(project) && looked.source.kind == SourceKind::Repository;
+    if is_its { Ok(looked) } else { Err(Error::NotFound("repository")) }
+}
+
+/// One item of a repository, by the id it is shown with.
+pub async fn item(plane: &Plane, asker: &Asker, project: &ProjectId, source: &SourceId, id: &str) -> Result<StoredItem, Error> {
+    repository(plane, asker, project, source).await?;
+    plane.store.item(source, id).await?.ok_or(Error::NotFound("item"))
 }
 
 pub async fn audit_of_run(plane: &Plane, asker: &Asker, id: RunId) -> Result<Vec<Audit>, Error> {

@@ -9,17 +9,22 @@ pub mod items;
 pub mod keys;
 pub mod table;
 
+mod by_hand;
 mod deliveries;
 mod held;
 mod links;
 mod listed;
+mod parts;
 mod slots;
 mod subject;
 mod tenants;
 
+pub use by_hand::{Handled, Namesakes};
 pub use deliveries::Remembered;
 pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
+pub use parts::Parted;
+pub(crate) use parts::outrun;
 pub use slots::{Claimed, Place};
 pub use subject::{Rows, SourceRows, Subject};
 
@@ -233,12 +238,10 @@ impl Store {
 
     /// Writes a run as a move left it, with whatever belongs to the move.
     pub async fn save_run(&self, run: &Run, seen: u64, with: Vec<Write>) -> Result<Saved, Fault> {
-        let mut writes = vec![conditions::put_over(RUN, self.run_row(run)?, seen)];
-        writes.extend(with);
-        match self.table.commit(writes).await? {
-            Commit::Done => Ok(Saved::Done),
-            Commit::Lost(Lost { what: RUN, row }) => Ok(Saved::Lost(row.map(decode).transpose()?)),
-            Commit::Lost(lost) => Err(Fault::unavailable("table", format!("{} changed under a run's part", lost.what))),
+        match self.save_part(run, seen, with).await? {
+            Parted::Done => Ok(Saved::Done),
+            Parted::Lost(won) => Ok(Saved::Lost(won)),
+            Parted::Outrun(what) => Err(outrun(what)),
         }
     }
 

@@ -89,6 +89,9 @@ enum Stop {
     Cancelled,
     /// Someone asked this run, which has children, to stop: this is its row.
     Asked(Box<Run>),
+    /// Somebody changed by hand what this part was to change: it is to be looked at
+    /// again.
+    Outrun(&'static str),
     Fault(Fault),
 }
 
@@ -230,6 +233,7 @@ fn conclude(ended: Result<Slice, Stop>) -> Result<Slice, Fault> {
         Err(Stop::Cancelled) => Ok(Slice::Cancelled),
         // Only a run with children is asked so, and sees to it itself.
         Err(Stop::Asked(_)) => Ok(Slice::Continues),
+        Err(Stop::Outrun(what)) => Err(crate::store::outrun(what)),
         Err(Stop::Fault(fault)) => Err(fault),
     }
 }

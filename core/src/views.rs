@@ -149,7 +149,9 @@ pub struct ItemView {
     pub id: String,
     #[serde(rename = "type")]
     pub kind: &'static str,
-    pub external_id: String,
+    /// `{provider}:{repository url}:{kind}:{provider's id}`; null of what was made by
+    /// hand and is not linked.
+    pub external_id: Option<String>,
     pub custom_fields: BTreeMap<&'static str, String>,
     pub title: String,
     pub body: Option<String>,
@@ -162,7 +164,8 @@ pub struct ItemView {
     pub priority: Option<String>,
     pub created_at: Option<String>,
     pub updated_at: Option<String>,
-    pub synced_at: String,
+    /// Null as long as nothing was read of it.
+    pub synced_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,12 +176,14 @@ pub struct ItemView {
 
 impl From<StoredItem> for ItemView {
     fn from(stored: StoredItem) -> Self {
+        let id = stored.id();
         let item = stored.item;
+        let external_id = Some(item.external_id).filter(|external_id| !external_id.is_empty());
         Self {
-            id: item.id(),
+            id,
             kind: item.kind.as_str(),
-            custom_fields: BTreeMap::from([("externalId", older_external_id(&item.external_id))]),
-            external_id: item.external_id,
+            custom_fields: external_id.iter().map(|external_id| ("externalId", older_external_id(external_id))).collect(),
+            external_id,
             title: item.title,
             body: item.body,
             state: item.state,
@@ -190,7 +195,7 @@ impl From<StoredItem> for ItemView {
             priority: item.priority,
             created_at: shown(item.created_at),
             updated_at: shown(item.updated_at),
-            synced_at: stored.synced_at.rfc3339(),
+            synced_at: shown(stored.synced_at),
             path: item.path,
             sha256: item.sha256,
             size: item.size,

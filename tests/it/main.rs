@@ -11,6 +11,7 @@ use pullcord_tests::scenarios;
 use pullcord_tests::world::World;
 
 mod agreeing;
+mod by_hand;
 mod crashes;
 mod events;
 mod histories;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         .map(|scenario| trial(scenario.name, move || Box::pin(async move { (scenario.play)(&World::local().await).await })));
     let inside = [
         agreeing::TESTS,
+        by_hand::TESTS,
         crashes::TESTS,
         events::TESTS,
         histories::TESTS,

@@ -44,6 +44,7 @@ pub(super) struct Names {
     pub(super) project: String,
     pub(super) source: String,
     pub(super) run: String,
+    pub(super) item: String,
     pub(super) user: String,
 }
 
@@ -52,14 +53,17 @@ impl Names {
     pub(super) async fn of(tenant: &Tenant<'_>) -> Self {
         let project = tenant.project(&tenant.world.folder(&[("a.md", "# A")])).await;
         let run = tenant.admin().sync(&project, json!({})).await["id"].as_str().unwrap().to_owned();
-        let source = tenant.repository(&format!("acme/{}", fresh("named"))).await;
-        Self { workspace: tenant.slug.clone(), project, source, run, user: tenant.name("admin") }
+        let source = tenant.repository_with(&format!("acme/{}", fresh("named")), json!({"project": project})).await;
+        let items = format!("/api/projects/{project}/repositories/{source}/issues");
+        let item = tenant.admin().post(&items, json!({"title": "By hand"})).await.is(201)["id"].as_str().unwrap().to_owned();
+        Self { workspace: tenant.slug.clone(), project, source, run, item, user: tenant.name("admin") }
     }
 
     /// Names of nothing.
     pub(super) fn unknown() -> Self {
         let run = "01890a5d-ac96-774b-bcce-b302099a8057".to_owned();
-        Self { workspace: fresh("none"), project: fresh("none"), source: fresh("none"), run, user: fresh("none") }
+        let item = "01890a5dac96774bbcceb302099a8057".to_owned();
+        Self { workspace: fresh("none"), project: fresh("none"), source: fresh("none"), run, item, user: fresh("none") }
     }
 
     /// An operation's path with these names in it.
@@ -70,6 +74,7 @@ impl Names {
             "{slug}" | "{projectId}" => &self.project,
             "{source}" | "{repositoryId}" | "{repo_id}" => &self.source,
             "{run}" | "{job_id}" | "{operationId}" => &self.run,
+            "{itemId}" => &self.item,
             "{user}" => &self.user,
             other => other,
         });
@@ -78,7 +83,7 @@ impl Names {
 
     /// A text without them.
     pub(super) fn hide(&self, text: &str) -> String {
-        [&self.workspace, &self.project, &self.source, &self.run, &self.user]
+        [&self.workspace, &self.project, &self.source, &self.run, &self.item, &self.user]
             .iter()
             .fold(text.to_owned(), |text, name| text.replace(*name, "…"))
     }
@@ -97,6 +102,8 @@ fn body(operation: &Operation) -> Option<Value> {
         "POST" if path.ends_with("/tokens") => Some(json!({"name": "A script", "role": "viewer"})),
         "POST" if path.ends_with("/sync/trigger") => Some(json!({"scope": "WORKSPACE"})),
         "POST" if path.ends_with("/sync/reset-backfill") && path.starts_with("/api/") => Some(json!({"repositoryId": "acme/web"})),
+        "POST" if path.ends_with("/issues") => Some(json!({"title": "By hand"})),
+        "POST" if path.ends_with("/link-external") => Some(json!({"externalId": "github:https://github.com/acme/web:issue:17"})),
         "POST" if path.ends_with("/held-deletions") => Some(json!({"decision": "discard"})),
         "PUT" if path.ends_with("/members/{user}") => Some(json!({"role": "viewer"})),
         _ => Some(json!({})),

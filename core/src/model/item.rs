@@ -38,7 +38,9 @@ impl ItemType {
 pub struct Item {
     #[serde(rename = "type")]
     pub kind: ItemType,
-    /// `{provider}:{repository url}:{kind}:{provider's id}`, or `document:{path}`.
+    /// `{provider}:{repository url}:{kind}:{provider's id}`, or `document:{path}`;
+    /// empty of what somebody made by hand, until it is linked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub external_id: String,
     pub title: String,
     #[serde(default)]
@@ -100,5 +102,55 @@ impl Item {
     /// again is a read by key and never a search.
     pub fn id(&self) -> String {
         short_name(&self.external_id)
+    }
+
+    /// Whether it is known here only: somebody made it by hand, and it is linked to
+    /// nothing outside.
+    pub fn is_by_hand(&self) -> bool {
+        self.external_id.is_empty()
+    }
+}
+
+/// A title as titles are compared: without white space around it and without regard
+/// to capitals. To capitals and back again is as near to Unicode's full case folding
+/// as the standard library comes: `ß` is `ss`, and a sigma is one wherever it
+/// stands. Letters that are only composed differently stay different.
+pub fn folded(title: &str) -> String {
+    title.trim().to_uppercase().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S2.29: which titles are the same.
+    #[test]
+    fn titles_are_compared_without_capitals_and_edges() {
+        let same = [
+            ("Fix the login", " fix THE login\t"),
+            ("\u{a0}Fix\u{2003}", "fix"),
+            ("Straße", "STRASSE"),
+            ("ΟΔΟΣ", "οδος"),
+            ("οδοσ", "οδος"),
+            ("ÆØÅ", "æøå"),
+            ("ﬁx", "FIX"),
+            ("Ｆｉｘ", "ｆｉｘ"),
+            ("修复登录", "修复登录"),
+            ("🦀 Crab", "🦀 crab"),
+        ];
+        for (one, other) in same {
+            assert_eq!(folded(one), folded(other), "{one:?} {other:?}");
+        }
+        let different = [
+            ("Fix the login", "Fix  the login"),
+            ("Fix the login", "Fix the login."),
+            ("é", "e\u{301}"),
+            ("Ｆｉｘ", "Fix"),
+            ("resume", "résumé"),
+            ("I", "ı\u{307}"),
+        ];
+        for (one, other) in different {
+            assert_ne!(folded(one), folded(other), "{one:?} {other:?}");
+        }
     }
 }

@@ -21,6 +21,7 @@ use crate::vault::Credential;
 /// bitbucket.org. Bitbucket Data Center has another API.
 pub(super) struct Bitbucket;
 
+const HOME: &str = "https://bitbucket.org";
 /// What became of the issues.
 const TRACKER_IS_GONE: &str = "Atlassian removed Bitbucket's issue tracker and its API in August 2026, and nothing takes its place";
 
@@ -39,6 +40,10 @@ impl Provider for Bitbucket {
 
     fn check_repository(&self, repository: &str) -> Result<(), &'static str> {
         if has_two_plain_parts(repository) { Ok(()) } else { Err("must be workspace/repo_slug") }
+    }
+
+    fn repository_url(&self, source: &Source) -> String {
+        super::address::repository_url(source, None, HOME)
     }
 
     /// Oldest change first: what changes during the run moves to the end, where it

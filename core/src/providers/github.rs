@@ -17,6 +17,8 @@ use crate::vault::Credential;
 /// GitHub.com and GitHub Enterprise.
 pub(super) struct GitHub;
 
+const HOME: &str = "https://github.com";
+
 /// A label is an object now and was a text once.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -45,6 +47,15 @@ impl Provider for GitHub {
 
     fn check_repository(&self, repository: &str) -> Result<(), &'static str> {
         if has_two_plain_parts(repository) { Ok(()) } else { Err("must be owner/name") }
+    }
+
+    /// A server of one's own is asked under `/api/v3` of where people open it, and one
+    /// in GitHub's cloud under `api.`.
+    fn repository_url(&self, source: &Source) -> String {
+        let base = source.base_url.as_deref().unwrap_or(self.default_base_url()).trim_end_matches('/');
+        let own =
+            base.strip_suffix("/api/v3").map(str::to_owned).or_else(|| Some(format!("https://{}", base.strip_prefix("https://api.")?)));
+        repository_url(source, own.as_deref(), HOME)
     }
 
     fn begin(&self, source: &Source, stream: Stream, wanted: Wanted) -> PageRequest {
@@ -107,7 +118,7 @@ fn address(source: &Source, list: &str) -> String {
 }
 
 fn external_id(source: &Source, kind: &str, number: u64, html_url: Option<&str>) -> String {
-    format!("github:{}:{kind}:{number}", repository_url(source, html_url, "https://github.com"))
+    format!("github:{}:{kind}:{number}", repository_url(source, html_url, HOME))
 }
 
 /// When an entry changed, if that can be read.

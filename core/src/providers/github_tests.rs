@@ -68,6 +68,22 @@ fn a_page_that_changed_in_one_second_is_left_by_its_link() {
     assert_eq!(next.expect("a next page").url, "https://api.github.com/repositories/7/issues?since=2026-01-01T00%3A00%3A05Z&page=2");
 }
 
+/// Where people open the repository, without having seen anything of it.
+#[test]
+fn the_address_of_a_repository_follows_from_that_of_the_api() {
+    let table = [
+        (None, "https://github.com/acme/web"),
+        (Some("https://api.github.com"), "https://github.com/acme/web"),
+        (Some("https://api.acme.ghe.com/"), "https://acme.ghe.com/acme/web"),
+        (Some("https://git.acme.org/api/v3"), "https://git.acme.org/acme/web"),
+        (Some("http://127.0.0.1:4000"), "https://github.com/acme/web"),
+    ];
+    for (base_url, address) in table {
+        let source = Source { base_url: base_url.map(str::to_owned), ..source() };
+        assert_eq!(GitHub.repository_url(&source), address);
+    }
+}
+
 #[test]
 fn repositories_are_owner_and_name() {
     for good in ["acme/web", "a-b/c.d_e"] {

@@ -52,6 +52,10 @@ impl Provider for GitLab {
         Err("must be group/project with all groups in between, or the project's number")
     }
 
+    fn repository_url(&self, source: &Source) -> String {
+        repository_url(source, Shown::default())
+    }
+
     fn begin(&self, source: &Source, stream: Stream, wanted: Wanted) -> PageRequest {
         let every_state = wanted.include_closed || wanted.knows_items || wanted.since.is_some();
         match stream {

@@ -61,6 +61,18 @@ pub fn put_unless_live(what: &'static str, row: Row, now: Moment) -> Write {
     Write { what, action: Action::Put(row), condition: Some(lapsed) }
 }
 
+/// Puts a row over one of this kind, which is not changed otherwise.
+pub fn put_over_kind(what: &'static str, row: Row, kind: &str) -> Write {
+    let mut built = condition("#kind = :kind", [(":kind", string(kind))]);
+    built.names.insert("#kind".into(), "kind".into());
+    Write { what, action: Action::Put(row), condition: Some(built) }
+}
+
+/// Deletes a row that is still as it was read.
+pub fn delete_unchanged(what: &'static str, key: Key, seen: u64) -> Write {
+    Write { what, action: Action::Delete(key), condition: Some(version_is(seen)) }
+}
+
 /// Deletes a row, whatever it was.
 pub fn delete(what: &'static str, key: Key) -> Write {
     Write { what, action: Action::Delete(key), condition: None }

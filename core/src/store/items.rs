@@ -75,10 +75,54 @@ fn once() -> u64 {
 pub struct StoredItem {
     #[serde(flatten)]
     pub item: Item,
+    /// The id it was made with by hand. Of all others the id follows from the
+    /// external id.
+    #[serde(default)]
+    pub id: Option<String>,
     pub source: SourceId,
-    pub synced_at: Moment,
-    /// The run that wrote it last.
-    pub run: RunId,
+    /// When a run wrote it last, and which: none as long as nothing was read of it.
+    #[serde(default)]
+    pub synced_at: Option<Moment>,
+    #[serde(default)]
+    pub run: Option<RunId>,
+}
+
+impl StoredItem {
+    /// What callers know it by. It stays when the item is linked, and the key does
+    /// not.
+    pub fn id(&self) -> String {
+        self.id.clone().unwrap_or_else(|| self.item.id())
+    }
+}
+
+/// Where an item that was made by hand went when it was linked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedItem {
+    pub item: String,
+}
+
+/// Items of one title that were made by hand and are not linked yet, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TitlePointer {
+    pub items: Vec<String>,
+    pub version: u64,
+}
+
+/// An entry of a forge that somebody linked by hand, and that no run has asked for
+/// since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadLink {
+    pub id: String,
+    pub at: Moment,
+}
+
+/// Which item an idempotency key made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyedItem {
+    pub item: String,
+    pub source: SourceId,
+    pub body_hash: String,
+    pub expires_at: Moment,
 }
 
 /// One of the runs that a workspace may have under way at the same time.
@@ -211,9 +255,13 @@ pub fn encode_gate(owner: &Owner, gate: &Gate) -> Result<Row, Fault> {
 }
 
 pub fn encode_item(stored: &StoredItem) -> Result<Row, Fault> {
-    let id = stored.item.id();
-    let mut row = encode("item", &keys::item(&stored.source, &id), stored)?;
-    let at = stored.item.updated_at.unwrap_or(stored.synced_at);
+    let (id, key) = (stored.id(), stored.item.id());
+    let mut row = if stored.item.is_by_hand() {
+        encode("by_hand", &keys::by_hand(&stored.source, &id), stored)?
+    } else {
+        encode("item", &keys::item(&stored.source, &key), stored)?
+    };
+    let at = stored.item.updated_at.or(stored.synced_at).unwrap_or(Moment(0));
     list(&mut row, keys::listed_item(&stored.source, &id), at, &id);
     Ok(row)
 }

@@ -54,6 +54,11 @@ pub const ROWS: &[RowKind] = &[
     row("slot", "W#{workspace}", "N#s#{number}"),
     row("waiting", "W#{workspace}", "N#w#{run}"),
     row("item", "I#{source}#{shard}", "{item}"),
+    row("by_hand", "B#{source}", "i#{id}"),
+    row("linked", "B#{source}", "i#{id}"),
+    row("title", "B#{source}", "t#{title}"),
+    row("unread_link", "B#{source}", "u#{stream}#{id}"),
+    row("has_by_hand", "B#{source}", "~"),
     row("audit", "A#{workspace}", "{time}#{id}"),
     row("token", "T#{sha256 of the token}", "T"),
     row("idempotency", "K#{hash}", "K"),
@@ -200,6 +205,36 @@ pub fn item(source: &SourceId, item: &str) -> Key {
 
 pub fn item_partition(source: &SourceId, shard: &str) -> String {
     format!("I#{source}#{shard}")
+}
+
+/// Everything about what was made by hand has a partition of its own, so that no
+/// listing of a forge is ever compared with it, and nothing there is removed by one.
+pub fn by_hand_partition(source: &SourceId) -> String {
+    format!("B#{source}")
+}
+
+/// An item that was made by hand; once it is linked, where it went.
+pub fn by_hand(source: &SourceId, id: &str) -> Key {
+    key(by_hand_partition(source), format!("i#{id}"))
+}
+
+/// Those of one title that are not linked yet.
+pub fn title(source: &SourceId, title: &str) -> Key {
+    key(by_hand_partition(source), format!("t#{}", short_name(&crate::model::folded(title))))
+}
+
+/// How what was linked by hand and not read since begins, of one stream.
+pub fn unread_links(stream: Stream) -> String {
+    format!("u#{}#", stream.as_str())
+}
+
+pub fn unread_link(source: &SourceId, stream: Stream, id: &str) -> Key {
+    key(by_hand_partition(source), format!("{}{id}", unread_links(stream)))
+}
+
+/// Whether anything was ever made by hand.
+pub fn has_by_hand(source: &SourceId) -> Key {
+    key(by_hand_partition(source), "~")
 }
 
 /// The sixteen shards of a source's items.

@@ -12,7 +12,7 @@ use super::keys::{self, Key};
 use super::table::{Commit, Query};
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{ItemType, Owner, Run, RunId, SourceId, WorkspaceId};
+use crate::model::{ItemType, Owner, Run, RunId, SourceId, WorkspaceId, folded};
 
 /// Places read in one go, places looked at for one page of a list, and the bytes
 /// that it may show: a reply of a function has its limits.
@@ -34,7 +34,7 @@ impl ItemFilter {
         let item = &stored.item;
         self.kind.is_none_or(|kind| item.kind == kind)
             && self.state.as_ref().is_none_or(|state| item.state == *state)
-            && self.text.as_ref().is_none_or(|text| item.title.to_lowercase().contains(&text.to_lowercase()))
+            && self.text.as_ref().is_none_or(|text| folded(&item.title).contains(&folded(text)))
     }
 }
 
@@ -56,7 +56,8 @@ impl Store {
             let (places, more) = self.newest_places(source, place.clone(), limit.max(LOOKED_AT_ONCE)).await?;
             let keys: Vec<Key> = places.iter().map(|(_, key)| key.clone()).collect();
             let mut rows: HashMap<Key, Row> = HashMap::new();
-            for row in self.table.get_many(&keys).await? {
+            // What was linked meanwhile has gone elsewhere, where it is found as well.
+            for row in self.table.get_many(&keys).await?.into_iter().filter(|row| items::text(row, "kind") != "linked") {
                 rows.insert(items::key_of(&row), row);
             }
             for (at, key) in places {
@@ -125,6 +126,11 @@ impl Store {
 
     pub fn item_write(stored: &StoredItem) -> Result<Write, Fault> {
         Ok(conditions::put("item", encode_item(stored)?))
+    }
+
+    /// The write of an item that must be the first of its key.
+    pub fn new_item_write(stored: &StoredItem) -> Result<Write, Fault> {
+        Ok(conditions::put_new("item", encode_item(stored)?))
     }
 
     pub fn item_delete(source: &SourceId, id: &str) -> Write {

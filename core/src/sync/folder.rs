@@ -109,7 +109,8 @@ async fn take_in(held: &mut Held<'_>, source: &Source, folder: &Path, step: &[St
             }
         }
     }
-    let Changes { mut changed, skipped } = compare(&held.plane.store, &source.id, run.id, found, same_document, |_| true).await?;
+    let Changes { mut changed, skipped, mut titles } =
+        compare(&held.plane.store, &source.id, run.id, found, same_document, |_| true).await?;
     changed.sort_by(|one, other| one.item.path.cmp(&other.item.path));
     let mut parts = parts(changed);
     let last = parts.pop().unwrap_or_default();
@@ -121,7 +122,7 @@ async fn take_in(held: &mut Held<'_>, source: &Source, folder: &Path, step: &[St
         so_far.progress.stage = Some(Stage::Updating);
         so_far.progress.processed += part.len() as u64;
         count(&mut so_far.results, &part);
-        let writes = writes(&part, &source.id, so_far.id, held.now())?;
+        let writes = writes(&part, &mut titles, &source.id, so_far.id, held.now())?;
         held.commit_part(so_far, writes).await?;
     }
     let done = &held.run;
@@ -134,7 +135,7 @@ async fn take_in(held: &mut Held<'_>, source: &Source, folder: &Path, step: &[St
     run.progress.current = step.last().cloned();
     count(&mut run.results, &last);
     run.next_request = Some(place(&Place::After(step.last().cloned().unwrap_or_default()))?);
-    let writes = writes(&last, &source.id, run.id, held.now())?;
+    let writes = writes(&last, &mut titles, &source.id, run.id, held.now())?;
     held.commit_part(run, writes).await
 }
 

@@ -17,8 +17,8 @@ use crate::moves;
 use crate::plane::Plane;
 use crate::planted::{Bug, is_planted};
 use crate::queue::LONGEST_DELAY;
-use crate::store::Saved;
 use crate::store::conditions::Write;
+use crate::store::{Parted, Saved};
 
 pub(super) struct Held<'a> {
     pub(super) plane: &'a Plane,
@@ -85,10 +85,11 @@ impl<'a> Held<'a> {
     async fn write(&mut self, mut moved: Run, with: &[Write]) -> Result<(), Stop> {
         let mut seen = self.run.version;
         loop {
-            let won = match self.plane.store.save_run(&moved, seen, with.to_vec()).await? {
-                Saved::Done => break,
-                Saved::Lost(Some(won)) => *won,
-                Saved::Lost(None) => return Err(Stop::Superseded),
+            let won = match self.plane.store.save_part(&moved, seen, with.to_vec()).await? {
+                Parted::Done => break,
+                Parted::Lost(Some(won)) => *won,
+                Parted::Lost(None) => return Err(Stop::Superseded),
+                Parted::Outrun(what) => return Err(Stop::Outrun(what)),
             };
             if won == moved {
                 break;

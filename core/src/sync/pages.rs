@@ -17,7 +17,7 @@ use crate::http::{Outgoing, Unanswered};
 use crate::model::{Item, Run, Source, Stage, Stream, StreamState, Validator};
 use crate::plane::Plane;
 use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, limit_of, stays_home};
-use crate::store::items::Quota;
+use crate::store::items::{Quota, UnreadLink};
 use crate::trigger::quota_key;
 use crate::vault::Credential;
 
@@ -42,6 +42,8 @@ pub(super) struct Reading<'a> {
     pub(super) resumed: bool,
     /// Whether any item of this source is known: it may have been closed since.
     pub(super) knows_items: bool,
+    /// What was linked by hand and has to be asked for, whether it changed or not.
+    pub(super) unread_links: Vec<UnreadLink>,
     /// The provider does not have this stream.
     pub(super) unavailable: bool,
     /// What the stream is validated by from now on; none of it if nothing can be.
@@ -92,6 +94,7 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         state: StreamState::default(),
         resumed: false,
         knows_items: false,
+        unread_links: Vec::new(),
         unavailable: false,
         fresh: None,
         quota: None,
@@ -282,15 +285,31 @@ impl Reading<'_> {
     /// Writes a page, in as many parts as its changes need. Only the last moves
     /// the run on to the next page; the ones before remember what they counted,
     /// in case the page is read again.
+    /// What somebody links by hand at the same moment is compared again as it is then.
     async fn commit(&self, held: &mut Held<'_>, page: Page, again: Vec<String>) -> Result<StreamState, Stop> {
+        let mut tries = 0;
+        loop {
+            match self.try_commit(held, &page, &again).await {
+                Err(Stop::Outrun(_)) if tries < MOST_TRIES => tries += 1,
+                tried => return tried,
+            }
+        }
+    }
+
+    async fn try_commit(&self, held: &mut Held<'_>, page: &Page, again: &[String]) -> Result<StreamState, Stop> {
         let include_closed = held.run.options.include_closed;
         let newest = page.items.iter().filter_map(|item| item.updated_at).max();
         let counted = held.run.counted.clone();
-        let found: Vec<Item> = page.items.into_iter().filter(|item| !counted.contains(&item.id())).collect();
+        let found: Vec<Item> = page.items.iter().filter(|item| !counted.contains(&item.id())).cloned().collect();
         let read = found.len() as u64;
         let wanted = |item: &Item| include_closed || !item.is_closed();
-        let Changes { changed, skipped } =
-            compare(&held.plane.store, &self.source.id, held.run.id, found, |before, now| before == now, wanted).await?;
+        let (store, source) = (&held.plane.store, &self.source.id);
+        let comparing = compare(store, source, held.run.id, found, |before, now| before == now, wanted);
+        let (mut changes, has_by_hand) = futures::try_join!(comparing, store.has_by_hand(source))?;
+        if has_by_hand {
+            changes.link_by_title(store, source).await?;
+        }
+        let Changes { changed, skipped, mut titles } = changes;
         let dropped = read.saturating_sub((changed.len() + skipped.len()) as u64);
         let mut parts = parts(changed);
         let last = parts.pop().unwrap_or_default();
@@ -301,7 +320,7 @@ impl Reading<'_> {
             run.counted.extend(part.iter().map(|one| one.id.clone()));
             count(&mut run.results, &part);
             self.attribute(&mut run, held);
-            let writes = writes(&part, &self.source.id, run.id, held.now())?;
+            let writes = writes(&part, &mut titles, &self.source.id, run.id, held.now())?;
             held.commit_part(run, writes).await?;
         }
         let mut run = held.run.clone();
@@ -311,7 +330,7 @@ impl Reading<'_> {
         run.progress.total = page.total.or(run.progress.total).map(|total| total.max(run.progress.processed));
         run.newest_seen = run.newest_seen.max(newest);
         run.counted.clear();
-        run.again = again;
+        run.again = again.to_vec();
         for id in page.rejected.iter().filter_map(|rejected| rejected.id.clone()) {
             if run.unread.len() < MOST_UNREAD && !run.unread.contains(&id) {
                 run.unread.push(id);
@@ -322,13 +341,13 @@ impl Reading<'_> {
         }
         run.results.skipped += skipped.len() as u64;
         run.results.failed += page.rejected.len() as u64;
-        for rejected in page.rejected {
+        for rejected in &page.rejected {
             let message = format!("{} could not be understood and was left out: {}", rejected.which, rejected.why);
             run.warn("ITEM_REJECTED", &message, Some(&rejected.which));
         }
         count(&mut run.results, &last);
         self.attribute(&mut run, held);
-        let mut with = writes(&last, &self.source.id, run.id, held.now())?;
+        let mut with = writes(&last, &mut titles, &self.source.id, run.id, held.now())?;
         let mut state = self.state.clone();
         if let (Some(next), None) = (&page.next, run.since) {
             // A first run keeps its place where the next run finds it, however
@@ -337,7 +356,7 @@ impl Reading<'_> {
             state.begun_at = state.begun_at.or(Some(streams::reached(&run)));
             with.push(self.remember(&mut state, include_closed)?);
         }
-        run.next_request = page.next.map_or(Place::Done(self.stream), Place::Page).kept()?;
+        run.next_request = page.next.clone().map_or(Place::Done(self.stream), Place::Page).kept()?;
         held.commit_part(run, with).await?;
         Ok(state)
     }

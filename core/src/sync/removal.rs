@@ -38,6 +38,7 @@ pub(super) async fn remove(held: &mut Held<'_>, source: &Source) -> Result<End, 
             return Ok(End::TimeUp);
         }
     }
+    held.plane.store.forget_by_hand(&source.id).await?;
     held.plane.store.forget_streams(&source.id).await?;
     let listing = conditions::delete("listing", keys::source_listing(&source.workspace, &source.id));
     Ok(End::Done { counted: Counted { items: Some(0), held_deletions: Some(0) }, with: vec![listing] })

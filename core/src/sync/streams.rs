@@ -20,6 +20,8 @@ use crate::store::conditions::Write;
 /// How far back an increment looks past the end of the one before, for clocks
 /// that disagree.
 const OVERLAP: Duration = Duration::from_mins(5);
+/// Entries that were linked by hand and that one run asks for on their own.
+const MOST_UNREAD_LINKS: usize = 20;
 
 /// Where a run goes on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,6 +62,7 @@ impl Reading<'_> {
         let stored = self.state.cursor.as_deref().filter(|_| !run.options.full && self.state.watermark.is_none());
         let stored = stored.and_then(|cursor| serde_json::from_str::<PageRequest>(cursor).ok());
         run.again.clone_from(&self.state.failed);
+        run.again.extend(self.unread_links.iter().map(|link| link.id.clone()));
         run.again.sort();
         run.again.dedup();
         if let Some(request) = stored.filter(|request| self.is_home(request)) {
@@ -107,7 +110,8 @@ impl Reading<'_> {
     /// newer than it was seen, to the moment from which the next increment has to
     /// look. Then the next stream's first request, or the end.
     pub(super) async fn finish(&mut self, held: &mut Held<'_>) -> Result<Result<PageRequest, End>, Stop> {
-        let with = self.finished(&held.run)?;
+        let mut with = self.finished(&held.run)?;
+        with.extend(self.asked_for(&held.run));
         let all = wanted(&held.run, self.source);
         let here = all.iter().position(|stream| *stream == self.stream);
         let Some(next) = here.and_then(|here| all.get(here + 1)).copied() else {
@@ -131,10 +135,19 @@ impl Reading<'_> {
     pub(super) async fn turn_to(&mut self, held: &Held<'_>, stream: Stream) -> Result<(), Stop> {
         let store = &held.plane.store;
         self.stream = stream;
-        self.state = store.stream_state(&self.source.id, stream, held.run.options.include_closed).await?;
+        let state = store.stream_state(&self.source.id, stream, held.run.options.include_closed);
+        let (state, has_by_hand) = futures::try_join!(state, store.has_by_hand(&self.source.id))?;
+        self.state = state;
+        self.unread_links = if has_by_hand { store.unread_links(&self.source.id, stream, MOST_UNREAD_LINKS).await? } else { Vec::new() };
         self.knows_items = self.state.watermark.is_some() || store.has_items(&self.source.id).await?;
         (self.resumed, self.unavailable, self.fresh) = (false, false, None);
         Ok(())
+    }
+
+    /// What was linked by hand before this run began has been asked for by it.
+    fn asked_for(&self, run: &Run) -> impl Iterator<Item = Write> {
+        let asked = self.unread_links.iter().filter(|link| !self.unavailable && link.at <= run.created_at);
+        asked.map(|link| Store::unread_link_delete(&self.source.id, self.stream, &link.id))
     }
 
     /// What the stream remembers of this run, if that is anything new.

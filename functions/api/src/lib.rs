@@ -78,5 +78,6 @@ fn described() -> OpenApiRouter<Api> {
         .merge(surfaces::workspaces::routes())
         .merge(surfaces::families::routes())
         .merge(surfaces::hooks::routes())
+        .merge(surfaces::issue_items::routes())
         .merge(surfaces::system::routes())
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod families;
 pub(crate) mod hooks;
+pub(crate) mod issue_items;
 pub(crate) mod issues;
 pub(crate) mod people;
 pub(crate) mod projects;

@@ -118,7 +118,7 @@ fn priority(theirs: &str) -> Option<&'static str> {
 }
 
 fn external_id(source: &Source, kind: &str, id: u64, url: Option<&str>) -> String {
-    format!("bitbucket:{}:{kind}:{id}", repository_url(source, url, "https://bitbucket.org"))
+    format!("bitbucket:{}:{kind}:{id}", repository_url(source, url, super::HOME))
 }
 
 fn shown_at(links: Option<Links>) -> Option<String> {

@@ -16,6 +16,12 @@ pub(super) fn project(text: &str) -> Result<ProjectId, Error> {
     if is_id(text) { Ok(ProjectId::known(text)) } else { Err(Error::NotFound("project")) }
 }
 
+/// An item's id: 32 hexadecimal digits.
+pub(super) fn item(text: &str) -> Result<&str, Error> {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() == 32 && text.bytes().all(is_digit) { Ok(text) } else { Err(Error::NotFound("item")) }
+}
+
 pub(super) fn run(text: &str) -> Result<RunId, Error> {
     RunId::parse(text).ok_or(Error::NotFound("run"))
 }

@@ -252,9 +252,16 @@ struct ItemQuery {
 }
 
 #[derive(Serialize, ToSchema)]
-struct Items {
-    items: Vec<ItemView>,
-    next_cursor: Option<String>,
+pub(super) struct Items {
+    pub(super) items: Vec<ItemView>,
+    pub(super) next_cursor: Option<String>,
+}
+
+/// A type of items, as a caller wrote it.
+pub(super) fn item_type(text: Option<String>) -> Result<Option<ItemType>, Error> {
+    let known = || ItemType::ALL.map(ItemType::as_str).join(", ");
+    let kind = |text: String| ItemType::parse(&text).ok_or_else(|| Error::invalid("type", format!("must be one of {}", known())));
+    text.map(kind).transpose()
 }
 
 /// What a source holds, newest change first.
@@ -267,12 +274,10 @@ async fn items(
 ) -> Result<Json<Items>, Problem> {
     let now = api.plane.clock.now();
     let id = ids::source(&id).told(now)?;
-    let known = || ItemType::ALL.map(ItemType::as_str).join(", ");
-    let kind = |text: String| ItemType::parse(&text).ok_or_else(|| Error::invalid("type", format!("must be one of {}", known())));
     let moment = |text: String| Moment::parse(&text).ok_or_else(|| Error::invalid("updated_since", "must be a time in RFC 3339"));
     let mut gathered = Gathered::default();
     let filter = ItemFilter {
-        kind: gathered.take(query.kind.map(kind).transpose()),
+        kind: gathered.take(item_type(query.kind)),
         state: query.state,
         updated_since: gathered.take(query.updated_since.map(moment).transpose()),
         text: query.q,
