@@ -16,6 +16,8 @@ use crate::vault::Credential;
 
 mod address;
 mod bitbucket;
+#[cfg(test)]
+mod conformance;
 mod entries;
 mod github;
 mod gitlab;

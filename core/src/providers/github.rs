@@ -29,6 +29,23 @@ struct User {
     login: String,
 }
 
+/// A state that is neither is not understood, rather than taken for one of them.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Open,
+    Closed,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 impl Provider for GitHub {
     fn name(&self) -> &'static str {
         "github"

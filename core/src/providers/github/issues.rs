@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::{Label, User, changed, external_id, logins, moment, names};
+use super::{Label, State, User, changed, external_id, logins, moment, names};
 use crate::clock::Moment;
 use crate::model::{Item, ItemType, Source};
 use crate::providers::entries::read_each;
@@ -16,7 +16,7 @@ struct Issue {
     number: u64,
     title: String,
     body: Option<String>,
-    state: String,
+    state: State,
     #[serde(default)]
     labels: Vec<Label>,
     #[serde(default)]
@@ -84,6 +84,6 @@ fn item(source: &Source, issue: Issue) -> Item {
         url: issue.html_url,
         created_at: moment(issue.created_at.as_deref()),
         updated_at: moment(issue.updated_at.as_deref()),
-        ..Item::new(ItemType::Issue, external_id, issue.title, issue.state)
+        ..Item::new(ItemType::Issue, external_id, issue.title, issue.state.as_str().to_owned())
     }
 }
