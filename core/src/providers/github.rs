@@ -139,5 +139,14 @@ fn logins(users: Vec<User>) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "github_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repositories_are_owner_and_name() {
+        for good in ["acme/web", "a-b/c.d_e"] {
+            assert_eq!(GitHub.check_repository(good), Ok(()), "{good}");
+        }
+        assert!(GitHub.check_repository("a/b/c").is_err());
+    }
+}

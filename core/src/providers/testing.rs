@@ -35,7 +35,3 @@ pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: impl ToString) 
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Reply { status, headers, body: body.to_string().into_bytes() }
 }
-
-pub(super) fn moment(text: &str) -> Moment {
-    Moment::parse(text).expect("a time")
-}

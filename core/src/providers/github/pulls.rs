@@ -113,7 +113,3 @@ fn item(source: &Source, pull: PullRequest) -> Item {
         ..Item::new(ItemType::PullRequest, external_id, pull.title, state.to_owned())
     }
 }
-
-#[cfg(test)]
-#[path = "pulls_tests.rs"]
-mod tests;
