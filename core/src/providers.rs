@@ -19,6 +19,8 @@ mod bitbucket;
 #[cfg(test)]
 mod conformance;
 mod entries;
+#[cfg(test)]
+mod example;
 mod github;
 mod gitlab;
 mod paging;
@@ -26,7 +28,7 @@ mod paging;
 mod testing;
 mod verdict;
 
-pub use paging::{next_link, stays_home};
+pub use paging::{absolute, next_link, stays_home};
 pub use verdict::{Limit, Verdict, Wait, judge, limit_of};
 
 /// Every provider there is, in the order that lists show them.

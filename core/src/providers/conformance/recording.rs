@@ -191,21 +191,36 @@ pub(super) fn places_in(value: &Value) -> Vec<String> {
 pub(super) struct Recordings {
     of: String,
     by_name: BTreeMap<String, Recording>,
+    impossible: BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum File {
+    Impossible { impossible: String },
+    Recording(Box<Value>),
 }
 
 impl Recordings {
     pub(super) fn of(provider: &str, stream: Stream) -> Self {
-        let mut by_name = BTreeMap::new();
+        let (mut by_name, mut impossible) = (BTreeMap::new(), BTreeSet::new());
         let of = format!("{provider}/{}", stream.as_str());
         for folder in [folder().join(provider).join("any"), folder().join(&of)] {
             for name in names_in(&folder) {
                 let path = folder.join(&name);
                 let text = fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-                let recording = serde_json::from_str(&text).unwrap_or_else(|why| panic!("{} is no recording: {why}", path.display()));
-                by_name.insert(name.trim_end_matches(".json").to_owned(), recording);
+                let name = name.trim_end_matches(".json").to_owned();
+                let read = |text: &str| match serde_json::from_str(text)? {
+                    File::Impossible { impossible } => Ok::<_, serde_json::Error>(Err(impossible)),
+                    File::Recording(recording) => serde_json::from_value::<Recording>(*recording).map(Ok),
+                };
+                match read(&text).unwrap_or_else(|why| panic!("{} is no recording: {why}", path.display())) {
+                    Ok(recording) => drop(by_name.insert(name, recording)),
+                    Err(why) => assert!(!why.is_empty() && impossible.insert(name), "{}: why?", path.display()),
+                }
             }
         }
-        Self { of, by_name }
+        Self { of, by_name, impossible }
     }
 
     pub(super) fn get(&self, name: &str) -> &Recording {
@@ -216,8 +231,12 @@ impl Recordings {
         self.by_name.keys().cloned().collect()
     }
 
-    /// The kinds of what there is.
+    /// The kinds of what there is, or cannot be.
     pub(super) fn kinds(&self) -> BTreeSet<&str> {
-        self.by_name.keys().map(|name| kind_of(name)).collect()
+        self.by_name.keys().map(|name| kind_of(name)).chain(self.impossible()).collect()
+    }
+
+    pub(super) fn impossible(&self) -> impl Iterator<Item = &str> {
+        self.impossible.iter().map(|name| kind_of(name))
     }
 }

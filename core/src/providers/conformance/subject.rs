@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::recording::{self, Expected, Recordings, subset};
 use crate::clock::Moment;
 use crate::model::{Source, Stream};
-use crate::providers::{PROVIDERS, Page, PageRequest, Provider, Verdict, Wait, limit_of, stays_home, testing};
+use crate::providers::example::Example;
+use crate::providers::{PROVIDERS, Page, PageRequest, Provider, Verdict, Wait, absolute, limit_of, stays_home, testing};
 use crate::vault::Credential;
 
 const TOKEN: &str = "hush:this-is-secret-4711";
@@ -22,6 +23,11 @@ pub(super) struct Subject {
     pub(super) recordings: Recordings,
 }
 
+/// All providers, and the one that is an example to those that are yet to be.
+pub(super) fn providers() -> impl Iterator<Item = &'static dyn Provider> {
+    PROVIDERS.iter().copied().chain([&Example as &dyn Provider])
+}
+
 pub(super) fn subjects() -> Vec<Subject> {
     let of = |provider: &'static dyn Provider| {
         let source = testing::source(provider.name());
@@ -32,7 +38,7 @@ pub(super) fn subjects() -> Vec<Subject> {
             recordings: Recordings::of(provider.name(), *stream),
         })
     };
-    PROVIDERS.iter().copied().flat_map(of).collect()
+    providers().flat_map(of).collect()
 }
 
 impl Subject {
@@ -149,7 +155,8 @@ impl Subject {
         };
         assert!(kind == "also" || told(verdict).0 == expected, "{about}: a recording of this name is {expected}, not {verdict:?}");
         if let Verdict::Moved(to) = verdict {
-            assert!(stays_home(&asked.url, to), "{about}: it moved to another origin");
+            let to = absolute(&asked.url, to).unwrap_or_default();
+            assert!(stays_home(&asked.url, &to), "{about}: it moved to another origin");
         }
         if *verdict != Verdict::Readable || ["garbage", "also"].contains(&kind) {
             return;

@@ -25,7 +25,8 @@ struct Issue {
     html_url: Option<String>,
     created_at: Option<String>,
     updated_at: Option<String>,
-    /// Present if the entry is a pull request, which GitHub lists among issues.
+    /// Where the pull request is, if the entry is one: GitHub lists them among issues.
+    /// Older servers say of issues too, in nulls, that it is nowhere.
     pull_request: Option<Value>,
 }
 
@@ -37,7 +38,7 @@ pub(super) fn list(every_state: bool, since: Option<Moment>) -> String {
 
 pub(super) fn read(source: &Source, asked: &PageRequest, reply: &Reply, entries: Vec<Value>) -> Result<Page, Unreadable> {
     let next = next_page(asked, reply, &entries)?;
-    let is_new = |issue: &Issue| issue.pull_request.is_none() && !was_read(asked, issue);
+    let is_new = |issue: &Issue| !issue.pull_request.as_ref().is_some_and(is_somewhere) && !was_read(asked, issue);
     let page = read_each(entries, "number", |issue| Some(issue).filter(is_new).map(|issue| item(source, issue)));
     Ok(Page { next, ..page })
 }
@@ -66,6 +67,10 @@ fn next_page(asked: &PageRequest, reply: &Reply, entries: &[Value]) -> Result<Op
     let overlap =
         entries.iter().filter(|entry| changed(entry) == Some(newest)).map(|entry| (entry["number"].to_string(), newest)).collect();
     Ok(Some(PageRequest { overlap, ..asked.followed_by(url.into()) }))
+}
+
+fn is_somewhere(links: &Value) -> bool {
+    links.as_object().is_none_or(|links| links.is_empty() || links.values().any(|link| !link.is_null()))
 }
 
 /// Whether the page before this one showed the issue as it is here.
