@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::held::Held;
 use super::items::{Changes, compare, count, parts, writes};
+use super::moved::Whereabouts;
 use super::streams::{self, Place};
 use super::weather::{MOST_TRIES, origin, redacted};
 use super::{End, Stop};
@@ -16,7 +17,7 @@ use crate::error::Fault;
 use crate::http::{Outgoing, Unanswered};
 use crate::model::{Item, Run, Source, Stage, Stream, StreamState, Validator};
 use crate::plane::Plane;
-use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, limit_of, stays_home};
+use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, absolute, limit_of, stays_home};
 use crate::store::items::Quota;
 use crate::trigger::quota_key;
 use crate::vault::Credential;
@@ -42,6 +43,7 @@ pub(super) struct Reading<'a> {
     pub(super) resumed: bool,
     /// Whether any item of this source is known: it may have been closed since.
     pub(super) knows_items: bool,
+    pub(super) whereabouts: Whereabouts,
     /// The provider does not have this stream.
     pub(super) unavailable: bool,
     /// What the stream is validated by from now on; none of it if nothing can be.
@@ -92,6 +94,7 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         state: StreamState::default(),
         resumed: false,
         knows_items: false,
+        whereabouts: Whereabouts::known(held.plane.store.moved(&source.id).await?),
         unavailable: false,
         fresh: None,
         quota: None,
@@ -133,6 +136,7 @@ impl Reading<'_> {
             if page.next.is_none() {
                 page.next = again.pop().map(|id| self.provider.single(self.source, self.stream, &id));
             }
+            page.next = page.next.map(|next| self.placed(next));
             if let Some(end) = astray(&held.run, &request, page.next.as_ref()) {
                 return Ok(end);
             }
@@ -147,6 +151,7 @@ impl Reading<'_> {
             };
             let (committed, early) = futures::join!(reader.commit(held, page, again), fetching);
             self.state = committed?;
+            self.whereabouts.written();
             self.record_quota(held).await;
             let Some(next) = next else {
                 match self.finish(held).await? {
@@ -166,6 +171,7 @@ impl Reading<'_> {
 
     /// Makes a page of what came of a request, or says what to do instead.
     async fn read(&mut self, held: &mut Held<'_>, request: &mut PageRequest, fetched: Fetched) -> Result<Met, Stop> {
+        let mut status = 0;
         let verdict = match fetched {
             Fetched::Unanswered(why @ Unanswered::Forbidden(_)) => {
                 return Ok(Met::End(End::failed("ADDRESS_NOT_ALLOWED", why.to_string(), Some(request.url.clone()))));
@@ -178,6 +184,7 @@ impl Reading<'_> {
                 held.run.calls.met(&endpoint(request), &reply.status.to_string());
                 held.heartbeat().await?;
                 self.note(held, &reply, request);
+                status = reply.status;
                 match self.provider.judge(request, &reply) {
                     // What was asked for with a validator is as it was then.
                     Verdict::Unchanged if self.validator(&held.run, request).is_some() => return Ok(Met::Page(Page::default())),
@@ -196,9 +203,16 @@ impl Reading<'_> {
         };
         match verdict {
             Verdict::Missing(_) | Verdict::Unavailable(_) if request.single => Ok(Met::Page(Page::default())),
-            Verdict::Moved(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
-                held.run.tries += 1;
-                request.url = to;
+            Verdict::Moved(to) => match absolute(&request.url, &to) {
+                Some(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
+                    held.run.tries += 1;
+                    self.follow(held, request, to, status);
+                    Ok(Met::Again)
+                }
+                _ => self.weather(held, request, Verdict::Moved(to).redacted(self.secret())).await,
+            },
+            Verdict::Missing(_) if self.returns(request) => {
+                *request = self.first_page(&held.run);
                 Ok(Met::Again)
             }
             // A place that was kept may be none any more: then the stream begins anew.
@@ -211,7 +225,7 @@ impl Reading<'_> {
     }
 
     /// What must not be seen again, should the provider repeat it.
-    fn secret(&self) -> Option<&str> {
+    pub(super) fn secret(&self) -> Option<&str> {
         self.credential.as_ref().map(|credential| credential.token.as_str())
     }
 
@@ -337,6 +351,7 @@ impl Reading<'_> {
             state.begun_at = state.begun_at.or(Some(streams::reached(&run)));
             with.push(self.remember(&mut state, include_closed)?);
         }
+        with.extend(self.whereabouts_write()?);
         run.next_request = page.next.map_or(Place::Done(self.stream), Place::Page).kept()?;
         held.commit_part(run, with).await?;
         Ok(state)
