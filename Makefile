@@ -1,6 +1,6 @@
 # The few commands there are. `make` alone lists them; CI runs `check` and `test`.
 #
-# Each installs what it needs first, on a machine that has Rust, a C compiler, make, python3 and python3-venv. Tools of
+# Each installs what it needs first, on a machine that has Rust, a C compiler, make, npm, python3 and python3-venv. Tools of
 # Cargo go where cargo puts them, and only if they are missing; tools of Python go to .venv, in the versions below.
 
 NEXTEST := 0.9.151
@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 unexport CARGO_TARGET_DIR # SAM looks for what was built in ./target, whatever this says
 
-.PHONY: help check test sim planted coverage bench deploy infra advisories tools nextest deny machete python
+.PHONY: help check test sim planted coverage bench deploy infra advisories recorded tools nextest deny machete python
 .DEFAULT_GOAL := help
 
 help: ## lists these
@@ -30,7 +30,7 @@ check: deny machete ## format, lints, documentation, licences and sources of dep
 	cargo deny check licenses bans sources
 	cargo machete --with-metadata
 
-test: nextest python ## all tests; those of the deployed stack on an AWS emulator
+test: nextest python recorded ## all tests; those of the deployed stack on an AWS emulator
 	$(MAKE) --no-print-directory sim HISTORIES=500
 	$(MAKE) --no-print-directory planted
 	$(MAKE) --no-print-directory coverage
@@ -48,7 +48,7 @@ sim: ## simulated histories: every fault at every moment, and what must hold all
 planted: ## leaves out one rule after the other, and sees that the simulation notices
 	$(simulate) planted
 
-coverage: nextest ## line coverage of core/ by the local tests; at least nine lines in ten
+coverage: nextest recorded ## line coverage of core/ by the local tests; at least nine lines in ten
 	tests/coverage.py --nextest --filter 'not binary(=aws)' --build '-p pullcord' -- -p pullcord-core -p pullcord-tests
 
 bench: ## benchmarks, built as the product is
@@ -64,6 +64,9 @@ infra: python ## lints the template
 
 advisories: deny ## known vulnerabilities of dependencies; needs the advisory database, so it is no part of `check`
 	cargo deny check advisories
+
+recorded: python ## fetches the traffic that others recorded of GitHub, for the tests that read it
+	@tests/recorded/fetch.py target/recorded
 
 tools: nextest deny machete python ## installs everything that the others install
 

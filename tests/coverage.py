@@ -8,7 +8,7 @@ coverage.py [--under core/src] [--minimum 90] [--nextest [--filter EXPR]] [--bui
 
 Run it in the workspace. Only the workspace's own crates are instrumented, and cargo keeps those builds apart from the
 ordinary ones, so dependencies are built once for both. A line counts if it has code that could run, and as covered if
-any of it ran; code under #[cfg(test)] and files *_tests.rs are not counted. Exit: 0, 1 under the minimum, 2 trouble.
+any of it ran; code and modules under #[cfg(test)] and files *_tests.rs are not counted. Exit: 0, 1 under the minimum, 2 trouble.
 """
 import argparse, glob, json, os, re, shlex, shutil, subprocess, sys
 
@@ -40,6 +40,17 @@ def of_tests(lines):
             if until.match(line.rstrip()) and not line.lstrip().startswith("#["):
                 until = None
     return numbers
+
+
+def only_of_tests(under):
+    """The files of modules that stand under #[cfg(test)], wherever they are declared."""
+    found = []
+    for path in glob.glob(f"{under}/**/*.rs", recursive=True):
+        with open(path) as source:
+            names = re.findall(r"#\[cfg\(test\)\]\n\s*mod (\w+);", source.read())
+        folder = os.path.dirname(path) if path.endswith(("/lib.rs", "/main.rs")) else path.removesuffix(".rs")
+        found += [f"{folder}/{name}{end}" for name in names for end in (".rs", "/")]
+    return tuple(found)
 
 
 def main():
@@ -84,13 +95,13 @@ def main():
     lcov = subprocess.run([cov, "export", "--format=lcov", "--skip-functions", f"--instr-profile={merged}", first,
                            *(f"--object={each}" for each in more), "--sources", under], check=True, capture_output=True, text=True).stdout
 
-    counts, skipped = {}, set()
+    counts, skipped, apart = {}, set(), only_of_tests(under)
     for line in lcov.splitlines():
         if line.startswith("SF:"):
             file = line[3:]
             with open(file) as source:
                 skipped = of_tests(source.readlines())
-        elif line.startswith("DA:") and file.startswith(under + "/") and not file.endswith("_tests.rs"):
+        elif line.startswith("DA:") and file.startswith(under + "/") and not (file.endswith("_tests.rs") or file.startswith(apart)):
             number, times = map(int, line[3:].split(",")[:2])
             if number not in skipped:
                 lines = counts.setdefault(file, {})

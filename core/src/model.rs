@@ -21,7 +21,7 @@ pub use options::RunOptions;
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
 pub use progress::{Calls, Children, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
 pub use run::{Run, RunStatus, Trigger, Work};
-pub use source::{Gate, Limits, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
+pub use source::{Gate, Limits, Moved, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
 
 /// A text that names one kind of thing, so that a slug cannot be passed for a
 /// user.

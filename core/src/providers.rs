@@ -16,8 +16,12 @@ use crate::vault::Credential;
 
 mod address;
 mod bitbucket;
+#[cfg(test)]
+mod conformance;
 mod delivery;
 mod entries;
+#[cfg(test)]
+mod example;
 mod github;
 mod gitlab;
 mod paging;
@@ -26,7 +30,7 @@ mod testing;
 mod verdict;
 
 pub use delivery::{Delivery, Named, Origin, Sent};
-pub use paging::{next_link, stays_home};
+pub use paging::{absolute, next_link, stays_home};
 pub use verdict::{Limit, Verdict, Wait, judge, limit_of};
 
 /// Every provider there is, in the order that lists show them.

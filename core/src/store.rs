@@ -14,6 +14,7 @@ mod deliveries;
 mod held;
 mod links;
 mod listed;
+mod moved;
 mod parts;
 mod slots;
 mod subject;
@@ -304,10 +305,12 @@ impl Store {
         Ok(())
     }
 
-    /// The writes that forget what all streams of a source remember.
+    /// The writes that forget what all streams of a source remember, and where its
+    /// repository went.
     pub fn forgotten_streams(source: &Source) -> Vec<Write> {
         let both = |stream: &Stream| [false, true].map(|include_closed| keys::stream(&source.id, *stream, include_closed));
-        Stream::ALL.iter().flat_map(both).map(|key| conditions::delete("stream", key)).collect()
+        let all = Stream::ALL.iter().flat_map(both).chain([keys::moved(&source.id)]);
+        all.map(|key| conditions::delete("stream", key)).collect()
     }
 
     /// The write of what a stream remembers, over what was read.

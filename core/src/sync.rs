@@ -22,6 +22,7 @@ mod folder;
 mod held;
 mod items;
 mod missing;
+mod moved;
 mod pages;
 mod removal;
 mod streams;

@@ -185,6 +185,13 @@ impl Given<'_> {
         self.provider.listing(&self.name, stream)
     }
 
+    /// Where the repository is by the name that the source was made with.
+    fn root(&self) -> String {
+        let stream = self.provider.streams().iter().find(|stream| **stream != Alerts).copied().unwrap_or(Issues);
+        let listing = self.listing(stream);
+        listing.rsplit_once('/').map(|(root, _)| root.to_owned()).unwrap()
+    }
+
     /// What was asked of this repository.
     fn requests(&self, stream: Stream) -> Vec<Entry> {
         let mut requests = self.forge.requests_to(&self.listing(stream));

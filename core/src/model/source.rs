@@ -289,6 +289,14 @@ pub struct StreamState {
     pub version: u64,
 }
 
+/// Where a source's repository is by now: what in its addresses became what. Both
+/// begin with the origin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    pub from: String,
+    pub to: String,
+}
+
 /// What a provider gave to recognise an answer by, and the request that it holds
 /// for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use crate::model::Item;
 pub(super) fn read_each<Entry: DeserializeOwned>(entries: Vec<Value>, id: &str, make: impl Fn(Entry) -> Option<Item>) -> Page {
     let mut page = Page::default();
     for (position, entry) in entries.into_iter().enumerate() {
-        let known_by = entry.get(id).filter(|id| !id.is_null()).cloned();
+        let known_by = entry.get(id).filter(|id| id.is_u64() || id.is_string()).cloned();
         match serde_json::from_value(entry) {
             Ok(entry) => page.items.extend(make(entry)),
             Err(why) => page.rejected.push(Rejected {

@@ -32,6 +32,23 @@ struct User {
     login: String,
 }
 
+/// A state that is neither is not understood, rather than taken for one of them.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Open,
+    Closed,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 impl Provider for GitHub {
     fn name(&self) -> &'static str {
         "github"
@@ -142,5 +159,31 @@ fn logins(users: Vec<User>) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "github_tests.rs"]
-mod tests;
+mod tests {
+    use super::super::testing::source;
+    use super::*;
+
+    /// Where people open the repository, without having seen anything of it.
+    #[test]
+    fn the_address_of_a_repository_follows_from_that_of_the_api() {
+        let table = [
+            (None, "https://github.com/acme/web"),
+            (Some("https://api.github.com"), "https://github.com/acme/web"),
+            (Some("https://api.acme.ghe.com/"), "https://acme.ghe.com/acme/web"),
+            (Some("https://git.acme.org/api/v3"), "https://git.acme.org/acme/web"),
+            (Some("http://127.0.0.1:4000"), "https://github.com/acme/web"),
+        ];
+        for (base_url, address) in table {
+            let source = Source { base_url: base_url.map(str::to_owned), ..source("github") };
+            assert_eq!(GitHub.repository_url(&source), address);
+        }
+    }
+
+    #[test]
+    fn repositories_are_owner_and_name() {
+        for good in ["acme/web", "a-b/c.d_e"] {
+            assert_eq!(GitHub.check_repository(good), Ok(()), "{good}");
+        }
+        assert!(GitHub.check_repository("a/b/c").is_err());
+    }
+}

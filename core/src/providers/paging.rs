@@ -54,6 +54,11 @@ pub fn stays_home(asked: &str, next: &str) -> bool {
     }
 }
 
+/// An address that a reply names, which may be one from the root on.
+pub fn absolute(asked: &str, named: &str) -> Option<String> {
+    Some(Url::parse(asked).ok()?.join(named).ok()?.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +99,16 @@ mod tests {
         {
             assert!(!stays_home(home, away), "{away}");
         }
+    }
+
+    #[test]
+    fn an_address_may_be_told_from_the_root_on() {
+        let asked = "https://git.x/api/v1/repos/acme/web/issues?page=1";
+        assert_eq!(
+            absolute(asked, "/api/v1/repos/acme/site/issues?page=1").as_deref(),
+            Some("https://git.x/api/v1/repos/acme/site/issues?page=1")
+        );
+        assert_eq!(absolute(asked, "https://evil.x/a").as_deref(), Some("https://evil.x/a"));
+        assert_eq!(absolute(asked, "//evil.x/a").as_deref(), Some("https://evil.x/a"));
     }
 }

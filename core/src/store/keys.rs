@@ -47,6 +47,7 @@ pub const ROWS: &[RowKind] = &[
     row("source", "S#{source}", "~C"),
     row("gate", "S#{source}", "~G"),
     row("stream", "S#{source}", "F#{stream}#{open|all}"),
+    row("moved", "S#{source}", "F#moved"),
     row("run", "S#{source} or W#{workspace}", "r#{run}"),
     row("run_pointer", "R#{run}", "R"),
     row("link", "R#{run}", "C#{source}"),
@@ -160,6 +161,10 @@ pub fn link(parent: RunId, source: &SourceId) -> Key {
 pub fn stream(source: &SourceId, stream: Stream, include_closed: bool) -> Key {
     let which = if include_closed { "all" } else { "open" };
     key(source_partition(source), format!("F#{}#{which}", stream.as_str()))
+}
+
+pub fn moved(source: &SourceId) -> Key {
+    key(source_partition(source), "F#moved")
 }
 
 pub fn quota(workspace: &WorkspaceId, host: &str, principal: &str, resource: &str) -> Key {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::held::Held;
 use super::items::{Changes, compare, count, parts, writes};
+use super::moved::Whereabouts;
 use super::streams::{self, Place};
 use super::weather::{MOST_TRIES, origin, redacted};
 use super::{End, Stop};
@@ -16,7 +17,7 @@ use crate::error::Fault;
 use crate::http::{Outgoing, Unanswered};
 use crate::model::{Item, Run, Source, Stage, Stream, StreamState, Validator};
 use crate::plane::Plane;
-use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, limit_of, stays_home};
+use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, absolute, limit_of, stays_home};
 use crate::store::items::{Quota, UnreadLink};
 use crate::trigger::quota_key;
 use crate::vault::Credential;
@@ -44,6 +45,7 @@ pub(super) struct Reading<'a> {
     pub(super) knows_items: bool,
     /// What was linked by hand and has to be asked for, whether it changed or not.
     pub(super) unread_links: Vec<UnreadLink>,
+    pub(super) whereabouts: Whereabouts,
     /// The provider does not have this stream.
     pub(super) unavailable: bool,
     /// What the stream is validated by from now on; none of it if nothing can be.
@@ -95,6 +97,7 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         resumed: false,
         knows_items: false,
         unread_links: Vec::new(),
+        whereabouts: Whereabouts::known(held.plane.store.moved(&source.id).await?),
         unavailable: false,
         fresh: None,
         quota: None,
@@ -136,6 +139,7 @@ impl Reading<'_> {
             if page.next.is_none() {
                 page.next = again.pop().map(|id| self.provider.single(self.source, self.stream, &id));
             }
+            page.next = page.next.map(|next| self.placed(next));
             if let Some(end) = astray(&held.run, &request, page.next.as_ref()) {
                 return Ok(end);
             }
@@ -150,6 +154,7 @@ impl Reading<'_> {
             };
             let (committed, early) = futures::join!(reader.commit(held, page, again), fetching);
             self.state = committed?;
+            self.whereabouts.written();
             self.record_quota(held).await;
             let Some(next) = next else {
                 match self.finish(held).await? {
@@ -169,6 +174,7 @@ impl Reading<'_> {
 
     /// Makes a page of what came of a request, or says what to do instead.
     async fn read(&mut self, held: &mut Held<'_>, request: &mut PageRequest, fetched: Fetched) -> Result<Met, Stop> {
+        let mut status = 0;
         let verdict = match fetched {
             Fetched::Unanswered(why @ Unanswered::Forbidden(_)) => {
                 return Ok(Met::End(End::failed("ADDRESS_NOT_ALLOWED", why.to_string(), Some(request.url.clone()))));
@@ -181,6 +187,7 @@ impl Reading<'_> {
                 held.run.calls.met(&endpoint(request), &reply.status.to_string());
                 held.heartbeat().await?;
                 self.note(held, &reply, request);
+                status = reply.status;
                 match self.provider.judge(request, &reply) {
                     // What was asked for with a validator is as it was then.
                     Verdict::Unchanged if self.validator(&held.run, request).is_some() => return Ok(Met::Page(Page::default())),
@@ -199,9 +206,16 @@ impl Reading<'_> {
         };
         match verdict {
             Verdict::Missing(_) | Verdict::Unavailable(_) if request.single => Ok(Met::Page(Page::default())),
-            Verdict::Moved(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
-                held.run.tries += 1;
-                request.url = to;
+            Verdict::Moved(to) => match absolute(&request.url, &to) {
+                Some(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
+                    held.run.tries += 1;
+                    self.follow(held, request, to, status);
+                    Ok(Met::Again)
+                }
+                _ => self.weather(held, request, Verdict::Moved(to).redacted(self.secret())).await,
+            },
+            Verdict::Missing(_) if self.returns(request) => {
+                *request = self.first_page(&held.run);
                 Ok(Met::Again)
             }
             // A place that was kept may be none any more: then the stream begins anew.
@@ -214,7 +228,7 @@ impl Reading<'_> {
     }
 
     /// What must not be seen again, should the provider repeat it.
-    fn secret(&self) -> Option<&str> {
+    pub(super) fn secret(&self) -> Option<&str> {
         self.credential.as_ref().map(|credential| credential.token.as_str())
     }
 
@@ -356,6 +370,7 @@ impl Reading<'_> {
             state.begun_at = state.begun_at.or(Some(streams::reached(&run)));
             with.push(self.remember(&mut state, include_closed)?);
         }
+        with.extend(self.whereabouts_write()?);
         run.next_request = page.next.clone().map_or(Place::Done(self.stream), Place::Page).kept()?;
         held.commit_part(run, with).await?;
         Ok(state)

@@ -67,7 +67,7 @@ impl Reading<'_> {
         run.again.dedup();
         if let Some(request) = stored.filter(|request| self.is_home(request)) {
             self.resumed = true;
-            return request;
+            return self.placed(request);
         }
         run.since = self.state.watermark.filter(|_| !run.options.full);
         self.first_page(run)
@@ -75,7 +75,7 @@ impl Reading<'_> {
 
     pub(super) fn first_page(&self, run: &Run) -> PageRequest {
         let wanted = Wanted { since: run.since, include_closed: run.options.include_closed, knows_items: self.knows_items };
-        self.provider.begin(self.source, self.stream, wanted)
+        self.placed(self.provider.begin(self.source, self.stream, wanted))
     }
 
     /// Whether a stored request goes where the source is now. The credential must
@@ -112,6 +112,7 @@ impl Reading<'_> {
     pub(super) async fn finish(&mut self, held: &mut Held<'_>) -> Result<Result<PageRequest, End>, Stop> {
         let mut with = self.finished(&held.run)?;
         with.extend(self.asked_for(&held.run));
+        with.extend(self.whereabouts_write()?);
         let all = wanted(&held.run, self.source);
         let here = all.iter().position(|stream| *stream == self.stream);
         let Some(next) = here.and_then(|here| all.get(here + 1)).copied() else {
@@ -125,6 +126,7 @@ impl Reading<'_> {
         let request = self.begin(&mut run);
         run.next_request = Place::Page(request.clone()).kept()?;
         held.commit_part(run, with).await?;
+        self.whereabouts.written();
         if held.time_is_up() {
             return Ok(Err(End::TimeUp));
         }

@@ -156,12 +156,25 @@ fn unless_unchanged(answer: Answer, asked: &Asked) -> (Answer, bool) {
     }
 }
 
+/// What a browser may look at.
+const EXPOSED: &str = "ETag, Link, Location, Retry-After, X-GitHub-OTP, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Used, \
+    X-RateLimit-Resource, X-RateLimit-Reset, X-OAuth-Scopes, X-Accepted-OAuth-Scopes, X-Poll-Interval, X-GitHub-Media-Type, \
+    X-GitHub-SSO, X-GitHub-Request-Id, Deprecation, Sunset";
+
 fn dress(answer: Answer, asked: &Asked, version: Version, caller: &Caller, quota: Quota) -> Answer {
     let shared = if *caller == Caller::Anonymous { "public" } else { "private" };
     answer
         .with("server", "github.com")
         .with("cache-control", &format!("{shared}, max-age=60, s-maxage=60"))
         .with("vary", "Accept, Authorization, Cookie, X-GitHub-OTP,Accept-Encoding, Accept, X-Requested-With")
+        .with("access-control-allow-origin", "*")
+        .with("access-control-expose-headers", EXPOSED)
+        .with("referrer-policy", "origin-when-cross-origin, strict-origin-when-cross-origin")
+        .with("x-content-type-options", "nosniff")
+        .with("x-frame-options", "deny")
+        // Of every token, though GitHub says it of classic ones only.
+        .with("x-accepted-oauth-scopes", "")
+        .with("x-oauth-scopes", "repo")
         .with("x-github-media-type", "github.v3; format=json")
         .with("x-github-api-version-selected", version.name())
         .with("x-github-request-id", &asked.request_id)

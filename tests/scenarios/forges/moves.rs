@@ -5,14 +5,19 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use pullcord_forge::{Behaviour, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Alerts, Bitbucket, GitHub, GitLab, Issues, Provider, PullRequests, Stream, assert_done, assert_failed, given, given_at, now};
+use super::{
+    Alerts, Bitbucket, GitHub, GitLab, Given, Issues, Provider, PullRequests, Stream, assert_done, assert_failed, given, given_at, now,
+};
 use crate::world::{World, fresh};
 
 crate::scenarios![
     a_project_in_nested_groups_is_one_project,
     a_repository_that_moved_keeps_its_items,
+    a_repository_may_move_again_and_come_back,
+    another_name_forgets_where_the_repository_went,
+    a_place_that_is_gone_is_given_up_for_the_name,
     a_credential_never_follows_a_page_elsewhere,
 ];
 
@@ -36,12 +41,12 @@ async fn a_project_in_nested_groups_is_one_project(world: &World) {
 }
 
 /// S2.123: the old address answers 301 to one of the same origin. What was known
-/// under the old name is the same items under the new one.
+/// under the old name is the same items under the new one; the run says where it went,
+/// and the ones after it go there at once.
 async fn a_repository_that_moved_keeps_its_items(world: &World) {
-    // GitLab's alerts are asked for by a name, and an old one leads nowhere.
     let table: [(Provider, &[Stream], &str); 3] = [
         (GitHub, &[Issues, Alerts, PullRequests], "acme"),
-        (GitLab, &[Issues, PullRequests], "acme/platform"),
+        (GitLab, &[Issues, Alerts, PullRequests], "acme/platform"),
         (Bitbucket, &[PullRequests, Issues], "acme"),
     ];
     for (provider, streams, place) in table {
@@ -62,16 +67,85 @@ async fn a_repository_that_moved_keeps_its_items(world: &World) {
 
         // Where an unchanged entry is shown now may be written as well.
         let results = ["created", "failed"].map(|name| run["results"][name].as_u64().unwrap());
-        assert_eq!((run["status"].as_str(), results), (Some("completed"), [0, 0]), "{run:#}");
+        assert_eq!((run["status"].as_str(), results), (Some("completed_with_warnings"), [0, 0]), "{run:#}");
         assert!(run["results"]["updated"].as_u64() >= Some(streams.len() as u64), "{run:#}");
         assert_eq!(identities().await, before, "{provider:?}");
-        let struck: Vec<u16> = streams.iter().flat_map(|stream| given.requests(*stream)).filter_map(|entry| entry.status).collect();
-        assert!(struck.contains(&301), "{provider:?}: {struck:?}");
-        // And so from now on.
+        let warnings = run["warnings"].as_array().unwrap();
+        assert_eq!(warnings.iter().map(|warning| warning["code"].as_str().unwrap()).collect::<Vec<_>>(), ["REPOSITORY_MOVED"], "{run:#}");
+        let said = warnings[0]["message"].as_str().unwrap();
+        assert!(said.contains(&given.root()) && said.contains(warnings[0]["where"].as_str().unwrap()), "{said}");
+        assert_eq!(redirects(&given), 1, "{provider:?}: one stream tells the others");
+        // And so from now on, with nothing to say and no way round.
         given.add(streams[0], now(world) - SignedDuration::from_secs(1));
-        let again = given.sync(json!({})).await;
-        assert_eq!((again["status"].as_str(), &again["results"]["created"]), (Some("completed"), &json!(1)), "{again:#}");
+        for created in [1, 0] {
+            assert_done(&given.sync(json!({})).await, created, 0);
+        }
+        let whole = given.sync(json!({"full": true, "includeClosed": true, "confirmed": true})).await;
+        assert_eq!((whole["status"].as_str(), whole["results"]["created"].as_u64()), (Some("completed"), Some(0)), "{whole:#}");
+        assert_eq!(redirects(&given), 1, "{provider:?}");
+        assert_eq!(given.look().await["repository"], given.name.as_str());
     }
+}
+
+/// Redirects at the name that the source was made with.
+fn redirects(given: &Given<'_>) -> usize {
+    given.forge.requests_to(&format!("{}*", given.root())).iter().filter(|entry| entry.status == Some(301)).count()
+}
+
+/// A second move is followed from where the first one led, and one back home too. A
+/// place at which nothing is any more is given up for the name.
+async fn a_repository_may_move_again_and_come_back(world: &World) {
+    for (provider, stream) in [(GitHub, Issues), (Bitbucket, PullRequests)] {
+        let given = given(world, provider, &[stream]).await;
+        given.old(world, stream, 2);
+        given.sync(json!({})).await;
+        let codes = |run: &Value| -> Vec<String> {
+            run["warnings"].as_array().unwrap().iter().map(|warning| warning["code"].as_str().unwrap().to_owned()).collect()
+        };
+        // GitHub's repositories are found by a number, which stays.
+        let mut moves = 0;
+        for name in [format!("acme/{}", fresh("second")), format!("acme/{}", fresh("third")), given.name.clone()] {
+            given.repository.rename(&name);
+            given.add(stream, now(world) - SignedDuration::from_secs(1));
+            let run = given.sync(json!({})).await;
+            assert_eq!(run["results"]["created"], 1, "{run:#}");
+            moves += usize::from(!codes(&run).is_empty());
+            assert_done(&given.sync(json!({})).await, 0, 0);
+        }
+        assert_eq!(moves, if provider == GitHub { 1 } else { 3 }, "{provider:?}");
+    }
+}
+
+/// Whoever gives a source another repository means what is there, wherever the one
+/// before it went.
+async fn another_name_forgets_where_the_repository_went(world: &World) {
+    let given = given(world, GitHub, &[Issues]).await;
+    given.old(world, Issues, 2);
+    given.repository.rename(&format!("acme/{}", fresh("moved")));
+    assert_eq!(given.sync(json!({})).await["warnings"][0]["code"], "REPOSITORY_MOVED");
+    let other = format!("acme/{}", fresh("other"));
+    world.forge.repository(&other).add_issue(|_| ());
+    let path = format!("/v1/sources/{}", given.source);
+    given.admin.patch(&path, json!({"repository": other})).await.is(200);
+    assert_done(&given.sync(json!({})).await, 1, 0);
+    given.admin.patch(&path, json!({"repository": given.name})).await.is(200);
+    let back = given.sync(json!({"full": true})).await;
+    assert_eq!(back["warnings"][0]["code"], "REPOSITORY_MOVED", "it is asked for by its name again: {back:#}");
+}
+
+/// What was taken down after it moved is not there, and its name may be another's now.
+async fn a_place_that_is_gone_is_given_up_for_the_name(world: &World) {
+    let given = given(world, GitHub, &[Issues]).await;
+    given.old(world, Issues, 2);
+    given.repository.rename(&format!("acme/{}", fresh("moved")));
+    given.sync(json!({})).await;
+    given.repository.remove();
+
+    assert_failed(&given, &given.sync(json!({})).await, "REPOSITORY_NOT_FOUND", "");
+
+    world.forge.repository(&given.name).seed_issues(3);
+    let run = given.sync(json!({"full": true})).await;
+    assert_eq!((run["status"].as_str(), run["results"]["failed"].as_u64()), (Some("completed"), Some(0)), "{run:#}");
 }
 
 /// S2.123: whether the next page is named in a header or in the body, the

@@ -84,7 +84,7 @@ async fn a_renamed_repository_is_followed(world: &World) {
 
     let run = given.sync(json!({})).await;
 
-    assert_eq!((run["status"].as_str(), counts(&run)), (Some("completed"), [0, 1, 0, 0]));
+    assert_eq!((run["status"].as_str(), counts(&run)), (Some("completed_with_warnings"), [0, 1, 0, 0]));
     let items = given.items().await;
     assert_eq!((items.len(), items[&2]["title"].as_str()), (3, Some("After the move")));
 }

@@ -26,7 +26,7 @@ impl Listing {
         let unreadable = |why| Unreadable(format!("not a page of {what}: {why}"));
         if asked.single {
             let entry = serde_json::from_slice(&reply.body).map_err(unreadable)?;
-            return Ok(Self { values: vec![entry], next: None, size: Value::Null });
+            return Ok(Self { values: vec![Value::Object(entry)], next: None, size: Value::Null });
         }
         serde_json::from_slice(&reply.body).map_err(unreadable)
     }

@@ -32,12 +32,27 @@ enum PullRequestState {
     Superseded,
 }
 
+/// The same holds for issues.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum IssueState {
+    New,
+    Open,
+    #[serde(rename = "on hold")]
+    OnHold,
+    Resolved,
+    Invalid,
+    Duplicate,
+    Wontfix,
+    Closed,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Issue {
     id: u64,
     title: String,
     content: Option<Text>,
-    state: String,
+    state: IssueState,
     kind: Option<String>,
     priority: Option<String>,
     reporter: Option<User>,
@@ -91,7 +106,10 @@ pub(super) fn pull_request(source: &Source, pull: PullRequest) -> Item {
 /// Bitbucket's issues have no labels, but kinds and priorities.
 pub(super) fn issue(source: &Source, issue: Issue) -> Item {
     let url = shown_at(issue.links);
-    let state = if ["new", "open", "on hold"].contains(&issue.state.as_str()) { "open" } else { "closed" };
+    let state = match issue.state {
+        IssueState::New | IssueState::Open | IssueState::OnHold => "open",
+        IssueState::Resolved | IssueState::Invalid | IssueState::Duplicate | IssueState::Wontfix | IssueState::Closed => "closed",
+    };
     let external_id = external_id(source, "issue", issue.id, url.as_deref());
     let priority = issue.priority.as_deref().and_then(priority).map(str::to_owned);
     Item {

@@ -98,7 +98,3 @@ fn item(source: &Source, alert: Alert) -> Item {
         ..Item::new(ItemType::Alert, external_id, advisory.summary, state.to_owned())
     }
 }
-
-#[cfg(test)]
-#[path = "alerts_tests.rs"]
-mod tests;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::{Label, User, changed, external_id, logins, moment, names};
+use super::{Label, State, User, changed, external_id, logins, moment, names};
 use crate::clock::Moment;
 use crate::model::{Item, ItemType, Source};
 use crate::providers::entries::read_each;
@@ -16,7 +16,7 @@ struct Issue {
     number: u64,
     title: String,
     body: Option<String>,
-    state: String,
+    state: State,
     #[serde(default)]
     labels: Vec<Label>,
     #[serde(default)]
@@ -25,7 +25,8 @@ struct Issue {
     html_url: Option<String>,
     created_at: Option<String>,
     updated_at: Option<String>,
-    /// Present if the entry is a pull request, which GitHub lists among issues.
+    /// Where the pull request is, if the entry is one: GitHub lists them among issues.
+    /// Older servers say of issues too, in nulls, that it is nowhere.
     pull_request: Option<Value>,
 }
 
@@ -37,7 +38,7 @@ pub(super) fn list(every_state: bool, since: Option<Moment>) -> String {
 
 pub(super) fn read(source: &Source, asked: &PageRequest, reply: &Reply, entries: Vec<Value>) -> Result<Page, Unreadable> {
     let next = next_page(asked, reply, &entries)?;
-    let is_new = |issue: &Issue| issue.pull_request.is_none() && !was_read(asked, issue);
+    let is_new = |issue: &Issue| !issue.pull_request.as_ref().is_some_and(is_somewhere) && !was_read(asked, issue);
     let page = read_each(entries, "number", |issue| Some(issue).filter(is_new).map(|issue| item(source, issue)));
     Ok(Page { next, ..page })
 }
@@ -68,6 +69,10 @@ fn next_page(asked: &PageRequest, reply: &Reply, entries: &[Value]) -> Result<Op
     Ok(Some(PageRequest { overlap, ..asked.followed_by(url.into()) }))
 }
 
+fn is_somewhere(links: &Value) -> bool {
+    links.as_object().is_none_or(|links| links.is_empty() || links.values().any(|link| !link.is_null()))
+}
+
 /// Whether the page before this one showed the issue as it is here.
 fn was_read(asked: &PageRequest, issue: &Issue) -> bool {
     let changed = moment(issue.updated_at.as_deref());
@@ -84,6 +89,6 @@ fn item(source: &Source, issue: Issue) -> Item {
         url: issue.html_url,
         created_at: moment(issue.created_at.as_deref()),
         updated_at: moment(issue.updated_at.as_deref()),
-        ..Item::new(ItemType::Issue, external_id, issue.title, issue.state)
+        ..Item::new(ItemType::Issue, external_id, issue.title, issue.state.as_str().to_owned())
     }
 }

@@ -21,7 +21,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Label, User, address, changed, external_id, logins, moment, names};
+use super::{Label, State, User, address, changed, external_id, logins, moment, names};
 use crate::model::{Item, ItemType, Source};
 use crate::providers::entries::read_each;
 use crate::providers::paging::{cut_at, linked, parameter};
@@ -32,7 +32,7 @@ struct PullRequest {
     number: u64,
     title: String,
     body: Option<String>,
-    state: String,
+    state: State,
     #[serde(default)]
     labels: Vec<Label>,
     #[serde(default)]
@@ -101,7 +101,7 @@ fn turn<'a>(asked: &PageRequest, links: &'a str) -> Turn<'a> {
 
 fn item(source: &Source, pull: PullRequest) -> Item {
     let external_id = external_id(source, "pull_request", pull.number, pull.html_url.as_deref());
-    let state = if pull.merged_at.is_some() { "merged".to_owned() } else { pull.state };
+    let state = if pull.merged_at.is_some() { "merged" } else { pull.state.as_str() };
     Item {
         body: pull.body.filter(|body| !body.is_empty()),
         labels: names(pull.labels),
@@ -110,10 +110,6 @@ fn item(source: &Source, pull: PullRequest) -> Item {
         url: pull.html_url,
         created_at: moment(pull.created_at.as_deref()),
         updated_at: moment(pull.updated_at.as_deref()),
-        ..Item::new(ItemType::PullRequest, external_id, pull.title, state)
+        ..Item::new(ItemType::PullRequest, external_id, pull.title, state.to_owned())
     }
 }
-
-#[cfg(test)]
-#[path = "pulls_tests.rs"]
-mod tests;

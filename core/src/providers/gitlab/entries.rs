@@ -16,7 +16,7 @@ struct Entry {
     iid: u64,
     title: String,
     description: Option<String>,
-    state: String,
+    state: State,
     #[serde(default)]
     labels: Vec<Label>,
     #[serde(default)]
@@ -26,6 +26,17 @@ struct Entry {
     references: Option<References>,
     created_at: Option<String>,
     updated_at: Option<String>,
+}
+
+/// A state that is not among these is not understood, rather than taken for one of
+/// them. Locked is what a merge request is while it is being merged.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Opened,
+    Locked,
+    Closed,
+    Merged,
 }
 
 /// A label is a text, and an object where its details are shown.
@@ -83,7 +94,10 @@ pub(super) fn read(source: &Source, asked: &PageRequest, reply: &Reply) -> Resul
     let mut page = Page { next, total, ..Page::default() };
     for (position, entry) in entries.into_iter().enumerate() {
         let id = entry.get("iid").filter(|iid| iid.is_u64()).map(ToString::to_string);
-        let which = entry.get("iid").map_or_else(|| format!("entry {position}"), |iid| format!("{sign}{iid}"));
+        let which = entry
+            .get("iid")
+            .filter(|iid| iid.is_u64() || iid.is_string())
+            .map_or_else(|| format!("entry {position}"), |iid| format!("{sign}{iid}"));
         match serde_json::from_value::<Entry>(entry) {
             Ok(entry) if was_read(asked, &entry) => {}
             Ok(entry) => page.items.push(item(source, asked.stream, entry)),
@@ -145,8 +159,11 @@ fn item(source: &Source, stream: Stream, entry: Entry) -> Item {
     let full_path = reference.and_then(|full| full.rsplit_once(words(stream).1)).map(|(path, _)| path);
     let shown = Shown { web_url: entry.web_url.as_deref(), full_path };
     let external_id = external_id(source, kind, &entry.iid.to_string(), shown);
-    // Locked is what a merge request is while it is being merged.
-    let state = if matches!(entry.state.as_str(), "opened" | "locked") { "open" } else { &entry.state };
+    let state = match entry.state {
+        State::Opened | State::Locked => "open",
+        State::Closed => "closed",
+        State::Merged => "merged",
+    };
     let name = |label| match label {
         Label::Text(name) | Label::Named { name } => name,
     };

@@ -40,7 +40,3 @@ fn forbidden(reply: &Reply) -> Verdict {
 fn body_of(reply: &Reply) -> Value {
     serde_json::from_slice(&reply.body).unwrap_or_default()
 }
-
-#[cfg(test)]
-#[path = "refusals_tests.rs"]
-mod tests;
