@@ -10,12 +10,14 @@ use crate::clock::Moment;
 mod item;
 mod people;
 mod progress;
+mod relisting;
 mod run;
 mod source;
 
 pub use item::{Item, ItemType};
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
 pub use progress::{Calls, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
+pub use relisting::Relisting;
 pub use run::{Run, RunOptions, RunStatus, Trigger, Work};
 pub use source::{Gate, Limits, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
 

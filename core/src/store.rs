@@ -11,11 +11,13 @@ pub mod table;
 
 mod held;
 mod listed;
+mod seen;
 mod slots;
 mod tenants;
 
 pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
+pub use seen::{Known, Seen};
 pub use slots::{Claimed, Place};
 
 use conditions::{Range, Write};

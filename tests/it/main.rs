@@ -12,6 +12,7 @@ use pullcord_tests::world::World;
 
 mod agreeing;
 mod crashes;
+mod cutting;
 mod events;
 mod histories;
 mod house;
@@ -19,6 +20,7 @@ mod mishaps;
 mod parked;
 mod races;
 mod tokens;
+mod volume;
 
 /// A test of one process.
 struct Test {
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     let inside = [
         agreeing::TESTS,
         crashes::TESTS,
+        cutting::TESTS,
         events::TESTS,
         histories::TESTS,
         house::TESTS,
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         parked::TESTS,
         races::TESTS,
         tokens::TESTS,
+        volume::TESTS,
     ]
     .into_iter()
     .flatten()

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::address::{has_two_plain_parts, repository_url};
+use super::verdict::gone;
 use super::{Page, PageRequest, Provider, Reply, Unreadable, Wanted};
 use crate::clock::Moment;
 use crate::model::{Source, Stream};
@@ -73,6 +74,16 @@ impl Provider for GitHub {
 
     fn authorize(&self, credential: &Credential) -> Vec<(&'static str, String)> {
         vec![("authorization", format!("Bearer {}", credential.token))]
+    }
+
+    /// An issue that was transferred lives on elsewhere and is not of this repository
+    /// any more. Where the repository itself moved, the engine asks nobody.
+    fn gone(&self, asked: &PageRequest, reply: &Reply) -> Option<String> {
+        let to = reply.header("location").filter(|_| reply.status == 301 && asked.stream == Stream::Issues);
+        match to.filter(|to| issues::is_one(to)) {
+            Some(_) => Some("301 it was transferred to another repository".to_owned()),
+            None => gone(self.judge(asked, reply), reply),
+        }
     }
 
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable> {
