@@ -107,8 +107,8 @@ async fn nothing_changed_costs_a_request_per_stream_and_no_write() {
         for _ in 0..3 {
             given.synced().await;
         }
-        let gate = || given.bench.plane.store.gate(&Owner::Source(given.source.clone()));
-        let before = gate().await.unwrap();
+        let owner = Owner::Source(given.source.clone());
+        let before = given.bench.plane.store.gate(&owner).await.unwrap();
         given.forge.clear_journal();
 
         let run = given.synced().await;
@@ -117,7 +117,7 @@ async fn nothing_changed_costs_a_request_per_stream_and_no_write() {
         assert_eq!((requests, run.calls.made), (streams.len(), streams.len() as u64), "{provider}: {run:#?}");
         assert_eq!(run.calls.not_modified, unchanged, "{provider}: {run:#?}");
         assert_eq!((run.results.created, run.results.updated, given.written_by(&run).await), (0, 0, 0), "{provider}: {run:#?}");
-        let after = gate().await.unwrap();
+        let after = given.bench.plane.store.gate(&owner).await.unwrap();
         assert_eq!(after.last_synced_at, before.last_synced_at, "{provider}");
         assert!(after.last_checked_at > before.last_checked_at, "{provider}");
     }

@@ -77,3 +77,22 @@ fn repositories_are_owner_and_name() {
         assert!(GitHub.check_repository(bad).is_err(), "{bad}");
     }
 }
+
+/// Invariant 7: an issue that was transferred is gone from here. Nothing else that
+/// GitHub sends elsewhere is.
+#[test]
+fn an_issue_that_was_transferred_is_gone() {
+    let gone = |stream, status, to: &str| {
+        let asked = GitHub.single(&source(), stream, "17");
+        let reply = Reply { status, headers: [("location".to_owned(), to.to_owned())].into(), ..Reply::default() };
+        GitHub.gone(&asked, &reply)
+    };
+    let elsewhere = "https://api.github.com/repositories/8/issues/3";
+    assert_eq!(gone(Stream::Issues, 301, elsewhere).as_deref(), Some("301 it was transferred to another repository"));
+    assert_eq!(gone(Stream::Issues, 302, elsewhere), None);
+    assert_eq!(gone(Stream::PullRequests, 301, elsewhere), None);
+    for other in ["https://api.github.com/repositories/8/issues", "https://github.com/login", "https://api.github.com/repositories/8", ""] {
+        assert_eq!(gone(Stream::Issues, 301, other), None, "{other}");
+    }
+    assert!(gone(Stream::Issues, 404, "").is_some() && gone(Stream::Issues, 410, "").is_some());
+}

@@ -108,7 +108,8 @@ impl Reading<'_> {
             Some(Place::Missing { stream, after }) if stream == self.stream => Some(after),
             _ => return Ok(None),
         };
-        if after.is_none() {
+        // Told once: whoever dies here time and again must not seem to get on.
+        if after.is_none() && held.run.progress.stage != Some(Stage::Matching) {
             let mut run = held.run.clone();
             run.progress.stage = Some(Stage::Matching);
             held.commit_part(run, Vec::new()).await?;

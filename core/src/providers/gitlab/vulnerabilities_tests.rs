@@ -244,3 +244,14 @@ fn one_vulnerability_alone_is_a_page_without_a_next() {
     let read = read_as(&of("278964"), &asked, &alone).expect("a page");
     assert_eq!((read.items[0].external_id.as_str(), read.next), ("gitlab:https://gitlab.com/projects/278964:alert:9", None));
 }
+
+/// Invariant 7: GraphQL says with a 200 that there is nothing under a number.
+#[test]
+fn a_vulnerability_that_is_not_shown_is_gone() {
+    let asked = GitLab.single(&source(), Stream::Alerts, "7");
+    let gone = |body: &Value| GitLab.gone(&asked, &reply(200, &[], body)).is_some();
+    assert!(gone(&json!({"data": {"vulnerability": null}})));
+    assert!(!gone(&json!({"data": {"vulnerability": node(7)}})));
+    assert!(!gone(&json!({"data": {"project": null}})));
+    assert!(!gone(&faults(json!([{"message": "Timeout on Vulnerability.title"}]))));
+}
