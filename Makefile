@@ -52,6 +52,7 @@ coverage: nextest recorded ## line coverage of core/ by the local tests; at leas
 	tests/coverage.py --nextest --filter 'not binary(=aws)' --build '-p pullcord' -- -p pullcord-core -p pullcord-tests
 
 bench: ## benchmarks, built as the product is
+	cargo build --release -p pullcord
 	cargo bench --workspace --benches
 
 deploy: python ## builds and deploys to the AWS account of your environment's credentials

@@ -50,6 +50,8 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         forges::mistakes::SCENARIOS,
         forges::moves::SCENARIOS,
         forges::refusals::SCENARIOS,
+        forges::removing::SCENARIOS,
+        forges::removing_doubts::SCENARIOS,
         forges::streams::SCENARIOS,
         forges::taking::SCENARIOS,
         hooks::activity::SCENARIOS,

@@ -12,6 +12,7 @@ mod item;
 mod options;
 mod people;
 mod progress;
+mod relisting;
 mod run;
 mod source;
 
@@ -20,6 +21,7 @@ pub use item::{Item, ItemType, folded};
 pub use options::RunOptions;
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
 pub use progress::{Calls, Children, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
+pub use relisting::Relisting;
 pub use run::{Run, RunStatus, Trigger, Work};
 pub use source::{Gate, Limits, Moved, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
 

@@ -108,6 +108,8 @@ pub struct Page {
     /// Entries that could not be understood: they are named, and do not stop
     /// the page.
     pub rejected: Vec<Rejected>,
+    /// The list that it is of is not all there is: what it misses need not be gone.
+    pub is_partial: bool,
 }
 
 /// An entry that could not be understood.
@@ -154,6 +156,13 @@ pub trait Provider: Send + Sync {
     /// How long the window is for which its limit holds.
     fn window(&self) -> Duration {
         Duration::from_hours(1)
+    }
+
+    /// Why the one entry that was asked for by its number is gone for good, if the
+    /// reply says so. What is only switched off or hidden is not gone. That the
+    /// repository itself is there is for the engine to see.
+    fn gone(&self, asked: &PageRequest, reply: &Reply) -> Option<String> {
+        verdict::gone(self.judge(asked, reply), reply)
     }
 
     /// What a reply to that request means, before anyone reads it.

@@ -16,6 +16,7 @@ mod links;
 mod listed;
 mod moved;
 mod parts;
+mod seen;
 mod slots;
 mod subject;
 mod tenants;
@@ -26,6 +27,7 @@ pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
 pub use parts::Parted;
 pub(crate) use parts::outrun;
+pub use seen::{Known, Seen};
 pub use slots::{Claimed, Place};
 pub use subject::{Rows, SourceRows, Subject};
 

@@ -21,9 +21,11 @@ use crate::store::{Claimed, Ended, Place, Saved};
 mod folder;
 mod held;
 mod items;
+mod looking;
 mod missing;
 mod moved;
 mod pages;
+mod relisting;
 mod removal;
 mod streams;
 mod weather;
@@ -183,6 +185,7 @@ async fn work(plane: &Plane, run: Run, source: Option<Source>, deadline: Moment)
         let end = End::failed("SOURCE_NOT_FOUND", "the source of this run does not exist any more", None);
         return conclude(held.conclude(end).await);
     };
+    let (id, relists) = (run.id, run.work == Work::Sync && run.options.full);
     let mut held = Held::new(plane, run, deadline);
     let end = match (held.run.work, source.kind) {
         (Work::Sync, _) if source.deleted_at.is_some() => Ok(End::failed("SOURCE_NOT_FOUND", "the source of this run was deleted", None)),
@@ -195,7 +198,7 @@ async fn work(plane: &Plane, run: Run, source: Option<Source>, deadline: Moment)
             Ok(End::failed("NOT_SUPPORTED", "this build cannot sync sources of this kind", None))
         }
     };
-    match end {
+    let slice = match end {
         Ok(end) => conclude(held.conclude(end).await),
         // Trying again would not help: the run ends here and says so.
         Err(Stop::Fault(Fault::Broken { part, why })) => {
@@ -208,7 +211,11 @@ async fn work(plane: &Plane, run: Run, source: Option<Source>, deadline: Moment)
             conclude(held.conclude(end).await)
         }
         Err(stop) => conclude(Err(stop)),
+    }?;
+    if relists && matches!(slice, Slice::Finished | Slice::Failed | Slice::Cancelled) {
+        relisting::tidy(plane, id).await;
     }
+    Ok(slice)
 }
 
 /// The same for a workspace run. Whoever asks it to stop in the middle of its slice

@@ -13,6 +13,7 @@ use pullcord_tests::world::World;
 mod agreeing;
 mod by_hand;
 mod crashes;
+mod cutting;
 mod events;
 mod histories;
 mod house;
@@ -20,6 +21,7 @@ mod mishaps;
 mod parked;
 mod races;
 mod tokens;
+mod volume;
 
 /// A test of one process.
 struct Test {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         agreeing::TESTS,
         by_hand::TESTS,
         crashes::TESTS,
+        cutting::TESTS,
         events::TESTS,
         histories::TESTS,
         house::TESTS,
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         parked::TESTS,
         races::TESTS,
         tokens::TESTS,
+        volume::TESTS,
     ]
     .into_iter()
     .flatten()

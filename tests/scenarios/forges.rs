@@ -18,6 +18,8 @@ pub mod limits;
 pub mod mistakes;
 pub mod moves;
 pub mod refusals;
+pub mod removing;
+pub mod removing_doubts;
 pub mod streams;
 pub mod taking;
 
@@ -226,6 +228,18 @@ impl Given<'_> {
             _ => self.repository.edit_issue(number, |issue| issue.title.push_str(", edited")),
         };
         assert!(is_there, "there is no {number}");
+    }
+
+    /// Entries are no more.
+    fn remove(&self, stream: Stream, numbers: &[u64]) {
+        for number in numbers {
+            let was_there = match (stream, self.provider) {
+                (Alerts, GitLab) => self.repository.remove_vulnerability(*number),
+                (Alerts, _) => self.repository.remove_alert(*number),
+                _ => self.repository.delete_issue(*number),
+            };
+            assert!(was_there, "there is no {number}");
+        }
     }
 
     /// Closes an issue, merges a pull request, has an alert fixed.

@@ -127,6 +127,13 @@ fn entry(name: &str, number: u64) -> Value {
         "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z"})
 }
 
+/// An issue of the forge as a list of GitHub's shows it, as far as anyone here looks.
+pub(super) fn shown(name: &str, issue: &Issue) -> Value {
+    json!({"number": issue.number, "title": issue.title, "body": issue.body, "state": issue.state, "labels": issue.labels,
+        "assignees": issue.assignees.iter().map(|login| json!({"login": login})).collect::<Vec<_>>(), "user": {"login": issue.author},
+        "html_url": format!("https://github.com/{name}/issues/{}", issue.number), "created_at": issue.created_at, "updated_at": issue.updated_at})
+}
+
 /// What an issue of the forge must look like here.
 fn as_item(issue: &Issue, name: &str) -> Value {
     let (url, number) = (format!("https://github.com/{name}"), issue.number);

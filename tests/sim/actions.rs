@@ -150,11 +150,13 @@ impl History {
         if !self.weather.strikes(Fault::RemoteEdited, 100) {
             return;
         }
-        let repository = &self.repositories[self.weather.below(self.repositories.len())];
-        let number = 1 + self.weather.below(repository.issues().len()) as u64;
+        let place = self.weather.below(self.repositories.len());
+        let repository = &self.repositories[place];
+        let number = 1 + self.weather.below(repository.issues().len().max(1)) as u64;
         let title = format!("Edited at {}", self.weather.clock.now());
-        match self.weather.below(4) {
+        match self.weather.below(5) {
             0 => drop(repository.add_issue(|issue| issue.title = title)),
+            4 => self.gone[place] += u64::from(repository.delete_issue(number)),
             1 => drop(repository.close_issue(number)),
             _ => drop(repository.edit_issue(number, |issue| issue.title = title)),
         }
@@ -191,7 +193,9 @@ impl History {
     /// A person decides on what is held.
     pub(super) fn decide(&mut self) {
         let work = if self.weather.percent(50) { Work::ApproveDeletions } else { Work::DiscardDeletions };
-        let (plane, source, weather) = (self.plane.clone(), self.documents.clone(), self.weather.clone());
+        let source =
+            if self.weather.percent(70) { self.documents.clone() } else { self.sources[self.weather.below(self.sources.len())].clone() };
+        let (plane, weather) = (self.plane.clone(), self.weather.clone());
         self.others.push(tokio::spawn(async move {
             let answer = manage::decide_held(&plane, &asker(), &source, work, None, None).await;
             weather.note(format!("{work:?}: {}", told(&answer)));

@@ -14,7 +14,7 @@ use pullcord_core::clock::{Clock, Moment};
 use pullcord_core::config::Config;
 use pullcord_core::http::{Http, Unanswered};
 use pullcord_core::manage::{self, ChangedWorkspace, NewSource};
-use pullcord_core::model::{Person, SourceId, SourceKind, WorkspaceId};
+use pullcord_core::model::{Person, RunOptions, SourceId, SourceKind, WorkspaceId};
 use pullcord_core::queue::Queue;
 use pullcord_core::store::Store;
 use pullcord_core::store::table::Table;
@@ -80,6 +80,8 @@ pub(super) struct History {
     pub(super) watch: Watch,
     pub(super) forge: axum::Router,
     pub(super) repositories: Vec<Repository>,
+    /// How many issues went from each of them.
+    pub(super) gone: Vec<u64>,
     pub(super) sources: Vec<SourceId>,
     pub(super) documents: SourceId,
     pub(super) folder: TempDir,
@@ -240,6 +242,7 @@ impl History {
             calm,
             watch,
             forge: router,
+            gone: vec![0; repositories.len()],
             repositories,
             sources,
             documents,
@@ -264,8 +267,8 @@ impl History {
         self.calm_down().await?;
         self.watch.nothing_is_left(&self.sources)?;
         self.catch_up().await?;
-        for (source, repository) in self.sources.iter().zip(&self.repositories) {
-            mirror::issues(&self.watch.rows, source, repository)?;
+        for ((source, repository), gone) in self.sources.iter().zip(&self.repositories).zip(&self.gone) {
+            mirror::issues(&self.watch.rows, source, repository, self.watch.deleted(source), *gone)?;
         }
         if self.sources.contains(&self.documents) {
             mirror::documents(&self.watch.rows, &self.documents, self.folder.path())?;
@@ -344,11 +347,12 @@ impl History {
     }
 
     /// Syncs every source twice more in calm weather: what is unfinished is
-    /// finished, and then what happened meanwhile is caught up with.
+    /// finished, and then what happened meanwhile is caught up with, also what went.
     async fn catch_up(&mut self) -> Result<(), String> {
-        for _ in 0..2 {
+        for full in [false, true] {
             for source in self.sources.clone() {
-                let ask = Ask { confirmed: true, ..Ask::sync(source.clone(), asker(), Surface::Projects) };
+                let options = RunOptions { full, ..RunOptions::default() };
+                let ask = Ask { confirmed: true, options, ..Ask::sync(source.clone(), asker(), Surface::Projects) };
                 match trigger(&self.plane, ask).await {
                     Err(pullcord_core::Error::NotFound(_)) => self.sources.retain(|one| *one != source),
                     Err(why) => return Err(format!("a calm trigger of {source} was refused: {why:?}")),

@@ -267,6 +267,11 @@ impl Watch {
         }
     }
 
+    /// How many items of a source were removed.
+    pub(super) fn deleted(&self, source: &SourceId) -> u64 {
+        self.seen.get(source).into_iter().flat_map(BTreeMap::values).map(|run| run.results.deleted).sum()
+    }
+
     pub(super) fn all_ended(&self) -> bool {
         self.seen.values().flat_map(BTreeMap::values).all(|run| run.status.is_terminal())
     }

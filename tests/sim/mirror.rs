@@ -9,15 +9,17 @@ use pullcord_forge::{IssueState, Repository};
 
 use super::table::Rows;
 
-/// Everything open that is remote is here as it is there, what is here and closed
-/// there is closed, and nothing else is here.
-pub(super) fn issues(rows: &Rows, source: &SourceId, repository: &Repository) -> Result<(), String> {
-    let items = rows.items(source);
+/// Everything open that is remote is here as it is there, and what is here and closed
+/// there is closed. What is here and not there is held, or was decided to stay; and
+/// no more was ever removed than went there.
+pub(super) fn issues(rows: &Rows, source: &SourceId, repository: &Repository, deleted: u64, gone: u64) -> Result<(), String> {
+    let (items, held) = (rows.items(source), rows.held(source));
+    let is_held: BTreeSet<&str> = held.iter().map(|one| one.item.as_str()).collect();
     let by_number: BTreeMap<&str, &StoredItem> =
         items.iter().filter_map(|stored| Some((stored.item.external_id.rsplit(':').next()?, stored))).collect();
-    let mut remote = 0;
-    for issue in repository.issues().iter().filter(|issue| !issue.pull_request) {
-        remote += 1;
+    let (all, mut remote) = (repository.issues(), BTreeSet::new());
+    for issue in all.iter().filter(|issue| !issue.pull_request) {
+        remote.insert(issue.number.to_string());
         let state = if issue.state == IssueState::Open { "open" } else { "closed" };
         match by_number.get(issue.number.to_string().as_str()) {
             None if state == "closed" => {}
@@ -28,8 +30,19 @@ pub(super) fn issues(rows: &Rows, source: &SourceId, repository: &Repository) ->
             Some(_) => {}
         }
     }
-    if items.len() > remote {
-        return Err(format!("{source}: {} items are here of {remote} issues there", items.len()));
+    for (number, stored) in &by_number {
+        match (remote.contains(*number), is_held.contains(stored.item.id().as_str())) {
+            (true, true) => return Err(format!("{source}: issue {number} is there and held")),
+            (false, false) => return Err(format!("{source}: issue {number} is not there, and not held")),
+            _ => {}
+        }
+    }
+    if deleted > gone {
+        return Err(format!("{source}: {deleted} items were removed, and {gone} went there"));
+    }
+    let (undecided, gate) = (held.iter().filter(|one| !one.discarded).count() as u64, rows.gate(source));
+    if gate.held_deletions != undecided {
+        return Err(format!("{source}: {undecided} items are held, and its gate says {gate:?}"));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::progress::{Calls, Children, Expected, Noted, Progress, Results, RunError, Warning};
+use super::relisting::Relisting;
 use super::{Owner, RunId, RunOptions, SourceId, SourceKind, UserId, WorkspaceId};
 use crate::clock::Moment;
 
@@ -204,6 +205,9 @@ pub struct Run {
     pub newest_seen: Option<Moment>,
     #[serde(default)]
     pub since: Option<Moment>,
+    /// What it knows of the present stream's listing, if it is to tell what is gone.
+    #[serde(default)]
+    pub relisting: Option<Relisting>,
 
     pub created_at: Moment,
     #[serde(default)]
@@ -286,6 +290,7 @@ impl Run {
             provider_date: None,
             newest_seen: None,
             since: None,
+            relisting: None,
             created_at: Moment(0),
             started_at: None,
             finished_at: None,

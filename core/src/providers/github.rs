@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::address::{has_two_plain_parts, repository_url};
+use super::verdict::gone;
 use super::{Delivery, Page, PageRequest, Provider, Reply, Sent, Unreadable, Wanted};
 use crate::clock::Moment;
 use crate::model::{Source, Stream};
@@ -104,6 +105,16 @@ impl Provider for GitHub {
         vec![("authorization", format!("Bearer {}", credential.token))]
     }
 
+    /// An issue that was transferred lives on elsewhere and is not of this repository
+    /// any more. Where the repository itself moved, the engine asks nobody.
+    fn gone(&self, asked: &PageRequest, reply: &Reply) -> Option<String> {
+        let to = reply.header("location").filter(|_| reply.status == 301 && asked.stream == Stream::Issues);
+        match to.filter(|to| issues::is_one(to)) {
+            Some(_) => Some("301 it was transferred to another repository".to_owned()),
+            None => gone(self.judge(asked, reply), reply),
+        }
+    }
+
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable> {
         let what = asked.stream.as_str().replace('_', " ");
         let unreadable = |why: &dyn std::fmt::Display| Unreadable(format!("not a list of {what}: {why}"));
@@ -185,5 +196,26 @@ mod tests {
             assert_eq!(GitHub.check_repository(good), Ok(()), "{good}");
         }
         assert!(GitHub.check_repository("a/b/c").is_err());
+    }
+
+    /// Invariant 7: an issue that was transferred is gone from here. Nothing else that
+    /// GitHub sends elsewhere is.
+    #[test]
+    fn an_issue_that_was_transferred_is_gone() {
+        let gone = |stream, status, to: &str| {
+            let asked = GitHub.single(&source("github"), stream, "17");
+            let reply = Reply { status, headers: [("location".to_owned(), to.to_owned())].into(), ..Reply::default() };
+            GitHub.gone(&asked, &reply)
+        };
+        let elsewhere = "https://api.github.com/repositories/8/issues/3";
+        assert_eq!(gone(Stream::Issues, 301, elsewhere).as_deref(), Some("301 it was transferred to another repository"));
+        assert_eq!(gone(Stream::Issues, 302, elsewhere), None);
+        assert_eq!(gone(Stream::PullRequests, 301, elsewhere), None);
+        for other in
+            ["https://api.github.com/repositories/8/issues", "https://github.com/login", "https://api.github.com/repositories/8", ""]
+        {
+            assert_eq!(gone(Stream::Issues, 301, other), None, "{other}");
+        }
+        assert!(gone(Stream::Issues, 404, "").is_some() && gone(Stream::Issues, 410, "").is_some());
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::verdict::gone;
 use super::{Delivery, Page, PageRequest, Provider, Reply, Sent, Unreadable, Verdict, Wanted};
 use crate::clock::Moment;
 use crate::model::{Item, ItemType, Source, Stream};
@@ -77,6 +78,14 @@ impl Provider for GitLab {
     fn authorize(&self, credential: &Credential) -> Vec<(&'static str, String)> {
         let token = &credential.token;
         if is_of_oauth(token) { vec![("authorization", format!("Bearer {token}"))] } else { vec![("private-token", token.clone())] }
+    }
+
+    /// GraphQL has no status for it: where an alert was, it shows nothing.
+    fn gone(&self, asked: &PageRequest, reply: &Reply) -> Option<String> {
+        match self.judge(asked, reply) {
+            Verdict::Missing(why) if reply.status == 200 && asked.body.is_some() => Some(why),
+            verdict => gone(verdict, reply),
+        }
     }
 
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable> {

@@ -99,6 +99,18 @@ pub fn judge(reply: &Reply) -> Verdict {
     }
 }
 
+/// Why an entry is gone, by what forges have in common: nothing but 404 and 410, and
+/// not if it was the whole list that was switched off.
+pub(super) fn gone(verdict: Verdict, reply: &Reply) -> Option<String> {
+    match (reply.status, verdict) {
+        (404 | 410, Verdict::Missing(why)) => Some(format!("{} {why}", reply.status)),
+        (410, Verdict::Unavailable(why)) if !speaks_of(&why, &["disabled", "not available", "no longer supported"]) => {
+            Some(format!("410 {why}"))
+        }
+        _ => None,
+    }
+}
+
 /// A 403 is a limit if it says so, in its headers or in its text.
 fn is_limit(reply: &Reply, message: &str) -> bool {
     reply.header("retry-after").is_some()
@@ -196,6 +208,21 @@ mod tests {
         assert!(matches!(judge(&reply(422, &[], "")), Verdict::Rejected(_)));
         assert!(matches!(judge(&reply(502, &[], "<html>")), Verdict::Retry(_)));
         assert_eq!(judge(&reply(301, &[("location", "https://x/y")], "")), Verdict::Moved("https://x/y".into()));
+    }
+
+    /// Invariant 7: nothing is gone but what is said to be, by 404 or 410.
+    #[test]
+    fn only_what_is_said_to_be_gone_is_gone() {
+        let gone = |status, body: &str| {
+            let reply = reply(status, &[("location", "https://x/y")], body);
+            gone(judge(&reply), &reply).is_some()
+        };
+        assert!(gone(404, r#"{"message":"Not Found"}"#) && gone(410, r#"{"message":"This issue was deleted"}"#));
+        assert!(!gone(410, r#"{"message":"Issues are disabled for this repo"}"#));
+        for status in [200, 204, 301, 302, 304, 400, 401, 403, 405, 408, 409, 422, 429, 451, 500, 502, 503] {
+            assert!(!gone(status, r#"{"message":"Not Found"}"#), "{status}");
+        }
+        assert!(!gone(403, r#"{"message":"Dependabot alerts are disabled for this repository."}"#));
     }
 
     #[test]

@@ -132,6 +132,7 @@ pub enum Range {
     /// Those that begin with the first and sort below the second.
     Between(String, String),
     Below(String),
+    Above(String),
 }
 
 /// The key condition of a query of the table or of an index.
@@ -146,6 +147,7 @@ pub fn key_condition(index: Option<&str>, hash: &str, range: &Range) -> Conditio
         Range::BeginsWith(_) => " AND begins_with(#range, :from)",
         Range::Between(..) => " AND #range BETWEEN :from AND :to",
         Range::Below(_) => " AND #range < :to",
+        Range::Above(_) => " AND #range > :from",
     };
     let mut built = condition(&format!("#hash = :hash{tail}"), [(":hash", string(hash))]);
     built.names.insert("#hash".into(), hash_name.into());
@@ -154,7 +156,7 @@ pub fn key_condition(index: Option<&str>, hash: &str, range: &Range) -> Conditio
     }
     match range {
         Range::All => {}
-        Range::BeginsWith(from) => drop(built.values.insert(":from".into(), string(from))),
+        Range::BeginsWith(from) | Range::Above(from) => drop(built.values.insert(":from".into(), string(from))),
         Range::Between(from, to) => {
             built.values.insert(":from".into(), string(from));
             built.values.insert(":to".into(), string(to));

@@ -52,6 +52,7 @@ pub const ROWS: &[RowKind] = &[
     row("run_pointer", "R#{run}", "R"),
     row("link", "R#{run}", "C#{source}"),
     row("held", "H#{source}", "{item}"),
+    row("seen", "L#{run}", "{stream}#{part}"),
     row("slot", "W#{workspace}", "N#s#{number}"),
     row("waiting", "W#{workspace}", "N#w#{run}"),
     row("item", "I#{source}#{shard}", "{item}"),
@@ -190,6 +191,20 @@ pub fn held(source: &SourceId, item: &str) -> Key {
 
 pub fn held_partition(source: &SourceId) -> String {
     format!("H#{source}")
+}
+
+/// What a run that lists a stream anew has seen of it, a part for each page.
+pub fn seen(run: RunId, stream: Stream, part: u32) -> Key {
+    key(seen_partition(run), format!("{}{part:06}", seen_of(stream)))
+}
+
+pub fn seen_partition(run: RunId) -> String {
+    format!("L#{run}")
+}
+
+/// How the parts of one stream begin.
+pub fn seen_of(stream: Stream) -> String {
+    format!("{}#", stream.as_str())
 }
 
 pub fn idempotency(scope: &str) -> Key {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::held::Held;
 use super::items::{Changes, compare, count, parts, writes};
-use super::missing::{self, Compared};
+use super::missing;
 use super::{End, Stop};
 use crate::documents::{self, Document, Listing, Skipped, Unusable};
 use crate::error::Fault;
@@ -164,7 +164,7 @@ async fn remove_absent(held: &mut Held<'_>, source: &Source, listing: &Listing) 
         // What could not be looked at is not known to be gone; what was seen is there.
         return missing::release(held, source, stored, &there, &place(&Place::Removing)?).await;
     }
-    missing::settle(held, source, Compared { stored, absent }, &place(&Place::Removing)?).await
+    Box::pin(missing::settle(held, source, stored, absent, &place(&Place::Removing)?)).await
 }
 
 fn place(place: &Place) -> Result<String, Stop> {

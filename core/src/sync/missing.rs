@@ -6,11 +6,13 @@ use std::collections::HashSet;
 use super::folder::blocking;
 use super::held::Held;
 use super::items::MOST_ITEMS;
+use super::looking::MOST_ASKED;
+use super::pages::Reading;
 use super::{End, Stop};
 use crate::admission::Counted;
 use crate::documents;
 use crate::error::Fault;
-use crate::model::{Run, Source, Stage};
+use crate::model::{Run, Source, SourceKind, Stage, Warning};
 use crate::planted::{Bug, is_planted};
 use crate::store::Store;
 use crate::store::conditions::Write;
@@ -23,9 +25,28 @@ const FUSE_SHARE: usize = 5;
 
 /// A complete listing, against what is stored.
 pub(super) struct Compared {
-    pub(super) stored: usize,
+    /// How many items there were before this run, of those that the listing is about.
+    pub(super) there_before: usize,
     /// The ids of stored items that were not listed.
     pub(super) absent: Vec<String>,
+    /// What is held of those that the listing is about.
+    pub(super) held: Vec<HeldItem>,
+    /// What was removed since the listing began to be judged.
+    pub(super) removed: usize,
+    /// What the run held before it came to this listing.
+    pub(super) held_before: u64,
+    /// What the listing is of, where a source has several.
+    pub(super) of: Option<&'static str>,
+}
+
+/// What a listing that misses some items comes to.
+pub(super) enum Judged {
+    /// So many wait for a person now.
+    Held(usize),
+    /// These may be removed.
+    Removable(Vec<String>),
+    /// Time is up before that was written.
+    TimeUp,
 }
 
 /// Whether so many removals of so many items look like an accident.
@@ -33,48 +54,65 @@ fn looks_like_an_accident(gone: usize, there_before: usize) -> bool {
     gone > FUSE_NUMBER && gone * FUSE_SHARE > there_before && !is_planted(Bug::NoFuse)
 }
 
-/// Brings what is stored in line with a complete listing. The set of what is held
-/// is replaced by it: what reappeared is no longer in it, decided on or not.
-pub(super) async fn settle(held: &mut Held<'_>, source: &Source, compared: Compared, removing: &str) -> Result<End, Stop> {
-    let Compared { stored, absent } = compared;
-    let before = held.plane.store.held(&source.id).await?;
+/// Judges what a complete listing misses. The set of what is held is replaced by it:
+/// what reappeared is no longer in it, decided on or not.
+pub(super) async fn judge(held: &mut Held<'_>, source: &Source, compared: Compared, place: &str) -> Result<Judged, Stop> {
+    let Compared { there_before, absent, held: before, removed, held_before, of } = compared;
     let is_absent: HashSet<&str> = absent.iter().map(String::as_str).collect();
     let reappeared = before.iter().filter(|one| !is_absent.contains(one.item.as_str()));
     let mut writes: Vec<Write> = reappeared.map(|one| Store::held_delete(&source.id, &one.item)).collect();
     let discarded: HashSet<&str> = before.iter().filter(|one| one.discarded).map(|one| one.item.as_str()).collect();
     let known: HashSet<&str> = before.iter().map(|one| one.item.as_str()).collect();
-    let missing: Vec<&String> = absent.iter().filter(|id| !discarded.contains(id.as_str())).collect();
+    let missing: Vec<String> = absent.iter().filter(|id| !discarded.contains(id.as_str())).cloned().collect();
+    if missing.is_empty() || !looks_like_an_accident(missing.len() + removed, there_before) {
+        held.run.results.held_deletions = held_before;
+        held.run.warnings.retain(|warning| !is_of(warning, of));
+        let time_up = write_all(held, writes, place, |_, _| {}).await?.is_some();
+        return Ok(if time_up { Judged::TimeUp } else { Judged::Removable(missing) });
+    }
+    for id in missing.iter().filter(|id| !known.contains(id.as_str())) {
+        let one = HeldItem { item: id.clone(), since: held.now(), run: held.run.id, discarded: false };
+        writes.push(Store::held_write(&source.id, &one)?);
+    }
+    let count = missing.len() as u64;
+    if held.run.results.held_deletions != held_before + count || !writes.is_empty() {
+        let message = format!(
+            "{count} of {there_before} {} are not there any more at the source: they are kept until someone confirms that this is meant",
+            of.unwrap_or("items")
+        );
+        held.run.results.held_deletions = held_before + count;
+        held.run.warnings.retain(|warning| !is_of(warning, of));
+        held.run.warn(HELD, &message, of);
+    }
+    let time_up = write_all(held, writes, place, |_, _| {}).await?.is_some();
+    Ok(if time_up { Judged::TimeUp } else { Judged::Held(missing.len()) })
+}
+
+fn is_of(warning: &Warning, of: Option<&str>) -> bool {
+    warning.code == HELD && warning.at.as_deref() == of
+}
+
+/// Brings the stored documents in line with a complete listing of their folder.
+pub(super) async fn settle(held: &mut Held<'_>, source: &Source, stored: usize, absent: Vec<String>, removing: &str) -> Result<End, Stop> {
+    let before = held.plane.store.held(&source.id).await?;
+    let known: HashSet<String> = before.iter().map(|one| one.item.clone()).collect();
     // What this run removed before a worker was lost is judged with the rest: what
     // is listed may look quite different by now.
-    let removed_before = usize::try_from(held.run.results.deleted).unwrap_or(0);
+    let removed = usize::try_from(held.run.results.deleted).unwrap_or(0);
     let created = usize::try_from(held.run.results.created).unwrap_or(0);
-    let there_before = (stored + removed_before).saturating_sub(created);
-    if !missing.is_empty() && looks_like_an_accident(missing.len() + removed_before, there_before) {
-        for id in missing.iter().filter(|id| !known.contains(id.as_str())) {
-            let one = HeldItem { item: (*id).clone(), since: held.now(), run: held.run.id, discarded: false };
-            writes.push(Store::held_write(&source.id, &one)?);
-        }
-        let count = missing.len() as u64;
-        if held.run.results.held_deletions != count || !writes.is_empty() {
-            let message = format!(
-                "{count} of {there_before} items are not there any more at the source: they are kept until someone confirms that this is meant"
-            );
-            held.run.results.held_deletions = count;
-            held.run.warnings.retain(|warning| warning.code != HELD);
-            held.run.warn(HELD, &message, None);
-        }
-        if let Some(end) = write_all(held, writes, removing, |_, _| {}).await? {
-            return Ok(end);
-        }
-        return Ok(done(stored, missing.len()));
-    }
-    held.run.results.held_deletions = 0;
-    held.run.warnings.retain(|warning| warning.code != HELD);
+    let there_before = (stored + removed).saturating_sub(created);
+    let compared = Compared { there_before, absent, held: before, removed, held_before: 0, of: None };
+    let missing = match judge(held, source, compared, removing).await? {
+        Judged::TimeUp => return Ok(End::TimeUp),
+        Judged::Held(missing) => return Ok(done(stored, missing)),
+        Judged::Removable(missing) => missing,
+    };
     let removed = missing.len();
+    let mut writes = Vec::new();
     for id in missing {
-        writes.push(Store::item_delete(&source.id, id));
-        if known.contains(id.as_str()) {
-            writes.push(Store::held_delete(&source.id, id));
+        writes.push(Store::item_delete(&source.id, &id));
+        if known.contains(&id) {
+            writes.push(Store::held_delete(&source.id, &id));
         }
     }
     if let Some(end) = write_all(held, writes, removing, count_removed).await? {
@@ -91,7 +129,12 @@ fn count_removed(run: &mut Run, part: &[Write]) {
 }
 
 /// Writes all of it in parts; the end of the slice if time is up before that.
-async fn write_all(held: &mut Held<'_>, writes: Vec<Write>, place: &str, note: impl Fn(&mut Run, &[Write])) -> Result<Option<End>, Stop> {
+pub(super) async fn write_all(
+    held: &mut Held<'_>,
+    writes: Vec<Write>,
+    place: &str,
+    note: impl Fn(&mut Run, &[Write]),
+) -> Result<Option<End>, Stop> {
     for part in writes.chunks(MOST_ITEMS) {
         let mut run = held.run.clone();
         note(&mut run, part);
@@ -122,6 +165,13 @@ async fn undecided(held: &Held<'_>, source: &Source) -> Result<Result<Vec<HeldIt
     Ok(Err(End::failed("HELD_SET_CHANGED", why, None)))
 }
 
+/// What was looked at once more before its removal.
+pub(super) struct Decided {
+    pub(super) ids: Vec<String>,
+    /// What of it is not gone, or not for certain.
+    pub(super) kept: HashSet<String>,
+}
+
 /// Somebody confirmed that what is held is meant to be gone. What is there again by
 /// now is not removed all the same.
 pub(super) async fn approve(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
@@ -129,17 +179,31 @@ pub(super) async fn approve(held: &mut Held<'_>, source: &Source) -> Result<End,
         Ok(undecided) => undecided,
         Err(end) => return Ok(end),
     };
-    for some in undecided.chunks(MOST_ITEMS / 2) {
+    let mut reading = match source.kind {
+        SourceKind::Repository => match Reading::open(held, source).await? {
+            Ok(reading) => Some(reading),
+            Err(end) => return Ok(end),
+        },
+        _ => None,
+    };
+    let most = if reading.is_some() { MOST_ASKED } else { MOST_ITEMS / 2 };
+    for some in undecided.chunks(most) {
         let ids: Vec<String> = some.iter().map(|one| one.item.clone()).collect();
-        let there = still_there(held, source, &ids).await?;
+        let Decided { ids, kept } = match &mut reading {
+            Some(reading) => match reading.look_again(held, ids).await? {
+                Ok(decided) => decided,
+                Err(end) => return Ok(end),
+            },
+            None => Decided { kept: still_there(held, source, &ids).await?, ids },
+        };
         let mut run = held.run.clone();
-        run.results.deleted += (some.len() - there.len()) as u64;
-        run.progress.processed += some.len() as u64;
+        run.results.deleted += (ids.len() - kept.len()) as u64;
+        run.progress.processed += ids.len() as u64;
         run.progress.stage = Some(Stage::Removing);
-        let removed = ids.iter().filter(|id| !there.contains(*id)).map(|id| Store::item_delete(&source.id, id));
+        let removed = ids.iter().filter(|id| !kept.contains(*id)).map(|id| Store::item_delete(&source.id, id));
         let decided = ids.iter().map(|id| Store::held_delete(&source.id, id));
         held.commit_part(run, removed.chain(decided).collect()).await?;
-        if held.time_is_up() {
+        if held.time_is_up() || ids.len() < some.len() {
             return Ok(End::TimeUp);
         }
     }

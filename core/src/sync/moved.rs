@@ -49,7 +49,9 @@ impl Reading<'_> {
     /// Goes on at another address of the same origin. That something moved for good
     /// is said, and remembered as soon as a page was read there.
     pub(super) fn follow(&mut self, held: &mut Held<'_>, request: &mut PageRequest, to: String, status: u16) {
-        let found = difference(&request.url, &to).filter(|_| matches!(status, 301 | 308));
+        // An entry of its own may be in another repository by now.
+        let is_for_all = matches!(status, 301 | 308) && !request.single;
+        let found = difference(&request.url, &to).filter(|_| is_for_all);
         request.url = to;
         let Some(found) = found else { return };
         let moved = match self.whereabouts.moved.take() {

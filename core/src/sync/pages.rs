@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::held::Held;
 use super::items::{Changes, compare, count, parts, writes};
 use super::moved::Whereabouts;
+use super::relisting::{self, MOST_UNREAD};
 use super::streams::{self, Place};
 use super::weather::{MOST_TRIES, origin, redacted};
 use super::{End, Stop};
@@ -22,8 +23,6 @@ use crate::store::items::{Quota, UnreadLink};
 use crate::trigger::quota_key;
 use crate::vault::Credential;
 
-/// Entries that a stream remembers because they could not be read.
-const MOST_UNREAD: usize = 100;
 /// A stream that the provider does not have is a warning, never "no data".
 pub(super) const NOT_AVAILABLE: &str = "STREAM_NOT_AVAILABLE";
 /// A window so short only sets the pace: who waits for its end waits moments, and
@@ -65,48 +64,26 @@ pub(super) enum Met {
 }
 
 /// A request and what came of it.
-enum Fetched {
+pub(super) enum Fetched {
     Reply(Reply),
     Unanswered(Unanswered),
 }
 
 pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
-    let Some(provider) = source.provider.as_deref().and_then(providers::named) else {
-        return Ok(End::failed("NOT_SUPPORTED", "this build does not know the provider of this source", None));
+    let mut reading = match Reading::open(held, source).await? {
+        Ok(reading) => reading,
+        Err(end) => return Ok(end),
     };
-    let credential = match &source.credential {
-        Some(sealed) => match held.plane.vault.open(sealed, &source.workspace, &source.id).await {
-            Ok(credential) => Some(credential),
-            Err(fault @ Fault::Unavailable { .. }) => return Err(fault.into()),
-            Err(Fault::Broken { why, .. }) => return Ok(End::failed("CREDENTIAL_UNREADABLE", why, None)),
-        },
-        None => None,
-    };
-    let place: Option<Place> = match held.run.next_request.as_deref().map(serde_json::from_str) {
-        Some(Ok(place)) => Some(place),
-        Some(Err(why)) => return Err(Fault::broken("checkpoint", why).into()),
-        None => None,
-    };
-    let first = streams::wanted(&held.run, source)[0];
-    let mut reading = Reading {
-        source,
-        provider,
-        stream: first,
-        credential,
-        state: StreamState::default(),
-        resumed: false,
-        knows_items: false,
-        unread_links: Vec::new(),
-        whereabouts: Whereabouts::known(held.plane.store.moved(&source.id).await?),
-        unavailable: false,
-        fresh: None,
-        quota: None,
-    };
-    reading.turn_to(held, place.as_ref().and_then(Place::stream).unwrap_or(first)).await?;
+    let place = Place::of(&held.run)?;
+    let stream = place.as_ref().and_then(Place::stream).unwrap_or(reading.stream);
+    reading.turn_to(held, stream).await?;
     let request = match place {
         Some(Place::Page(request)) if reading.is_home(&request) => request,
-        Some(Place::Page(_)) => reading.first_page(&held.run),
-        Some(Place::Done(_) | Place::Finished) => match reading.finish(held).await? {
+        Some(Place::Page(_)) => {
+            relisting::breaks(&mut held.run, "the source changed while it was listed");
+            reading.first_page(&held.run)
+        }
+        Some(Place::Done(_) | Place::Missing { .. } | Place::Finished) => match reading.finish(held).await? {
             Ok(next) => next,
             Err(end) => return Ok(end),
         },
@@ -115,7 +92,36 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
     Box::pin(reading.pages(held, request)).await
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    /// Whoever reads of a source, with the credential for it.
+    pub(super) async fn open(held: &Held<'_>, source: &'a Source) -> Result<Result<Self, End>, Stop> {
+        let Some(provider) = source.provider.as_deref().and_then(providers::named) else {
+            return Ok(Err(End::failed("NOT_SUPPORTED", "this build does not know the provider of this source", None)));
+        };
+        let credential = match &source.credential {
+            Some(sealed) => match held.plane.vault.open(sealed, &source.workspace, &source.id).await {
+                Ok(credential) => Some(credential),
+                Err(fault @ Fault::Unavailable { .. }) => return Err(fault.into()),
+                Err(Fault::Broken { why, .. }) => return Ok(Err(End::failed("CREDENTIAL_UNREADABLE", why, None))),
+            },
+            None => None,
+        };
+        Ok(Ok(Self {
+            source,
+            provider,
+            stream: streams::wanted(&held.run, source)[0],
+            credential,
+            state: StreamState::default(),
+            resumed: false,
+            knows_items: false,
+            unavailable: false,
+            unread_links: Vec::new(),
+            whereabouts: Whereabouts::known(held.plane.store.moved(&source.id).await?),
+            fresh: None,
+            quota: None,
+        }))
+    }
+
     async fn pages(&mut self, held: &mut Held<'_>, mut request: PageRequest) -> Result<End, Stop> {
         let mut fetched = self.ask(held, &request).await;
         loop {
@@ -173,7 +179,7 @@ impl Reading<'_> {
     }
 
     /// Makes a page of what came of a request, or says what to do instead.
-    async fn read(&mut self, held: &mut Held<'_>, request: &mut PageRequest, fetched: Fetched) -> Result<Met, Stop> {
+    pub(super) async fn read(&mut self, held: &mut Held<'_>, request: &mut PageRequest, fetched: Fetched) -> Result<Met, Stop> {
         let mut status = 0;
         let verdict = match fetched {
             Fetched::Unanswered(why @ Unanswered::Forbidden(_)) => {
@@ -209,12 +215,14 @@ impl Reading<'_> {
             Verdict::Moved(to) => match absolute(&request.url, &to) {
                 Some(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
                     held.run.tries += 1;
+                    relisting::breaks(&mut held.run, "the repository moved while it was listed");
                     self.follow(held, request, to, status);
                     Ok(Met::Again)
                 }
                 _ => self.weather(held, request, Verdict::Moved(to).redacted(self.secret())).await,
             },
             Verdict::Missing(_) if self.returns(request) => {
+                relisting::breaks(&mut held.run, "the repository is somewhere else again");
                 *request = self.first_page(&held.run);
                 Ok(Met::Again)
             }
@@ -250,10 +258,20 @@ impl Reading<'_> {
         }
     }
 
-    async fn ask(&self, held: &mut Held<'_>, request: &PageRequest) -> Fetched {
+    pub(super) async fn ask(&self, held: &mut Held<'_>, request: &PageRequest) -> Fetched {
         held.run.calls.made += 1;
         let validator = self.validator(&held.run, request).map(str::to_owned);
         self.fetch(held.plane, request, validator.as_deref()).await
+    }
+
+    /// Why an item that was asked for is gone, if that is what came of it.
+    pub(super) async fn gone(&mut self, held: &mut Held<'_>, request: &PageRequest, fetched: &Fetched) -> Result<Option<String>, Stop> {
+        let Fetched::Reply(reply) = fetched else { return Ok(None) };
+        let Some(why) = self.provider.gone(request, reply) else { return Ok(None) };
+        held.run.calls.met(&endpoint(request), &reply.status.to_string());
+        held.heartbeat().await?;
+        self.note(held, reply, request);
+        Ok(Some(why))
     }
 
     /// Keeps what a reply says besides its items: the provider's time, and what
@@ -290,7 +308,7 @@ impl Reading<'_> {
     }
 
     /// Keeps alerts apart, for whoever shows them so.
-    fn attribute(&self, run: &mut Run, held: &Held<'_>) {
+    pub(super) fn attribute(&self, run: &mut Run, held: &Held<'_>) {
         if self.stream == Stream::Alerts {
             run.results.were_alerts(&held.run.results);
         }
@@ -312,6 +330,7 @@ impl Reading<'_> {
 
     async fn try_commit(&self, held: &mut Held<'_>, page: &Page, again: &[String]) -> Result<StreamState, Stop> {
         let include_closed = held.run.options.include_closed;
+        let noted = relisting::noted(&held.run, self.stream, page, held.now())?;
         let newest = page.items.iter().filter_map(|item| item.updated_at).max();
         let counted = held.run.counted.clone();
         let found: Vec<Item> = page.items.iter().filter(|item| !counted.contains(&item.id())).cloned().collect();
@@ -362,6 +381,10 @@ impl Reading<'_> {
         count(&mut run.results, &last);
         self.attribute(&mut run, held);
         let mut with = writes(&last, &mut titles, &self.source.id, run.id, held.now())?;
+        if let Some((relisting, seen)) = noted {
+            run.relisting = Some(relisting);
+            with.extend(seen);
+        }
         let mut state = self.state.clone();
         if let (Some(next), None) = (&page.next, run.since) {
             // A first run keeps its place where the next run finds it, however
@@ -380,7 +403,7 @@ impl Reading<'_> {
 /// Whether the next page leads away from the provider, or back to where the run
 /// has been. One request that was met is remembered, at distances that double:
 /// that suffices to notice any circle.
-fn astray(run: &Run, request: &PageRequest, next: Option<&PageRequest>) -> Option<End> {
+pub(super) fn astray(run: &Run, request: &PageRequest, next: Option<&PageRequest>) -> Option<End> {
     let (next, at) = (next?, Some(request.url.clone()));
     if !stays_home(&request.url, &next.url) {
         let why = format!("the provider's next page is at another address ({}), where the credential must not go", origin(&next.url));

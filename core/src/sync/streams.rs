@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::held::Held;
 use super::pages::Reading;
-use super::{End, Stop};
+use super::{End, Stop, relisting};
 use crate::admission::Counted;
 use crate::clock::Moment;
 use crate::error::Fault;
@@ -28,6 +28,12 @@ const MOST_UNREAD_LINKS: usize = 20;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Place {
     Page(PageRequest),
+    /// All pages of this stream are read, and what it misses is few enough: what comes
+    /// after this item is yet to be asked for.
+    Missing {
+        stream: Stream,
+        after: String,
+    },
     /// All pages of this stream are read; what it remembers is yet to be written.
     Done(Stream),
     /// The same of a run's only stream, as the build before this one kept it.
@@ -38,14 +44,23 @@ impl Place {
     pub(super) fn stream(&self) -> Option<Stream> {
         match self {
             Self::Page(request) => Some(request.stream),
-            Self::Done(stream) => Some(*stream),
+            Self::Done(stream) | Self::Missing { stream, .. } => Some(*stream),
             Self::Finished => None,
         }
     }
 
+    /// Where a run stands, unless it has yet to begin.
+    pub(super) fn of(run: &Run) -> Result<Option<Self>, Fault> {
+        run.next_request.as_deref().map(serde_json::from_str).transpose().map_err(|why| Fault::broken("checkpoint", why))
+    }
+
     /// The checkpoint that it is.
     pub(super) fn kept(&self) -> Result<Option<String>, Fault> {
-        serde_json::to_string(self).map(Some).map_err(|why| Fault::broken("checkpoint", why))
+        self.text().map(Some)
+    }
+
+    pub(super) fn text(&self) -> Result<String, Fault> {
+        serde_json::to_string(self).map_err(|why| Fault::broken("checkpoint", why))
     }
 }
 
@@ -59,6 +74,7 @@ impl Reading<'_> {
     /// The first request of the present stream: where an unfinished first run
     /// stopped, or what changed since the last one, or everything.
     pub(super) fn begin(&mut self, run: &mut Run) -> PageRequest {
+        run.relisting = relisting::begun(run, self.knows_items);
         let stored = self.state.cursor.as_deref().filter(|_| !run.options.full && self.state.watermark.is_none());
         let stored = stored.and_then(|cursor| serde_json::from_str::<PageRequest>(cursor).ok());
         run.again.clone_from(&self.state.failed);
@@ -110,13 +126,17 @@ impl Reading<'_> {
     /// newer than it was seen, to the moment from which the next increment has to
     /// look. Then the next stream's first request, or the end.
     pub(super) async fn finish(&mut self, held: &mut Held<'_>) -> Result<Result<PageRequest, End>, Stop> {
+        if let Some(end) = Box::pin(self.relisted(held)).await? {
+            return Ok(Err(end));
+        }
         let mut with = self.finished(&held.run)?;
         with.extend(self.asked_for(&held.run));
         with.extend(self.whereabouts_write()?);
         let all = wanted(&held.run, self.source);
         let here = all.iter().position(|stream| *stream == self.stream);
         let Some(next) = here.and_then(|here| all.get(here + 1)).copied() else {
-            return Ok(Err(End::Done { counted: Counted::default(), with }));
+            let held_deletions = if held.run.options.full { Some(self.undecided(held).await?) } else { None };
+            return Ok(Err(End::Done { counted: Counted { items: None, held_deletions }, with }));
         };
         self.turn_to(held, next).await?;
         let mut run = held.run.clone();
@@ -131,6 +151,12 @@ impl Reading<'_> {
             return Ok(Err(End::TimeUp));
         }
         Ok(Ok(request))
+    }
+
+    /// How much of this source waits for a decision, whichever listing missed it.
+    async fn undecided(&self, held: &Held<'_>) -> Result<u64, Stop> {
+        let all = held.plane.store.held(&self.source.id).await?;
+        Ok(all.iter().filter(|one| !one.discarded).count() as u64)
     }
 
     /// Turns to a stream: what it remembers, and what is known of it.

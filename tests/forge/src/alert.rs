@@ -108,6 +108,8 @@ pub(crate) struct Alerts {
     /// The logins or tokens that may read them; empty is everyone who is signed in and sees the repository.
     readers: BTreeSet<String>,
     known: Vec<Alert>,
+    /// Numbers of those that are no more.
+    removed: BTreeSet<u64>,
 }
 
 impl Alerts {
@@ -117,11 +119,11 @@ impl Alerts {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Alert> {
-        self.known.iter()
+        self.known.iter().filter(|alert| !self.removed.contains(&alert.number))
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<&Alert> {
-        self.known.get(usize::try_from(number.checked_sub(1)?).ok()?)
+        self.known.get(usize::try_from(number.checked_sub(1)?).ok()?).filter(|alert| !self.removed.contains(&alert.number))
     }
 
     fn add(&mut self, fill: impl FnOnce(&mut Alert), now: Timestamp, revision: u64) -> u64 {
@@ -178,6 +180,11 @@ impl Repository {
     /// The closure must not call the forge, whose lock is held.
     pub fn edit_alert(&self, number: u64, change: impl FnOnce(&mut Alert)) -> bool {
         self.write(|record, now, revision| record.alerts.edit(number, change, now, revision)).unwrap_or_default()
+    }
+
+    /// From now on the alert is in no list, and its number answers 404.
+    pub fn remove_alert(&self, number: u64) -> bool {
+        self.write(|record, _, _| record.alerts.get(number).is_some() && record.alerts.removed.insert(number)).unwrap_or_default()
     }
 
     /// Adds that many alerts of all severities, most of them open, and turns alerts on; the same ones each time.

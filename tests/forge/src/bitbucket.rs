@@ -125,6 +125,7 @@ fn repository(world: &World, call: &Call<'_>, lead: Option<Lead>, rest: &[&str])
         ["issues"] => lists::issues(&site, call.asked, record),
         ["issues", number] => lists::issue(&site, record, number),
         ["pullrequests"] => lists::pull_requests(&site, call.asked, record),
+        ["pullrequests", number] => lists::pull_request(&site, record, number),
         _ => refusals::no_such_address(),
     }
 }

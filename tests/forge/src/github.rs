@@ -132,7 +132,9 @@ fn repository(world: &World, call: &Call<'_>, lead: Option<Lead>, rest: &[&str])
         ["issues"] => issues::list(world, call, record),
         ["issues", number] => issues::one(world, call, record, number),
         ["pulls"] => pulls::list(world, call, record),
+        ["pulls", number] => pulls::one(world, call, record, number),
         ["dependabot", "alerts"] => alerts::list(world, call, record),
+        ["dependabot", "alerts", number] => alerts::one(world, call, record, number),
         _ => refusals::not_found(),
     }
 }

@@ -36,6 +36,13 @@ pub(super) fn list(every_state: bool, since: Option<Moment>) -> String {
     format!("issues?state={state}&sort=updated&direction=asc&per_page=100{since}")
 }
 
+/// Whether an address is that of one issue.
+pub(super) fn is_one(address: &str) -> bool {
+    let path = Url::parse(address).map(|address| address.path().to_owned()).unwrap_or_default();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    path.rsplit_once("/issues/").is_some_and(|(_, number)| is_number(number))
+}
+
 pub(super) fn read(source: &Source, asked: &PageRequest, reply: &Reply, entries: Vec<Value>) -> Result<Page, Unreadable> {
     let next = next_page(asked, reply, &entries)?;
     let is_new = |issue: &Issue| !issue.pull_request.as_ref().is_some_and(is_somewhere) && !was_read(asked, issue);

@@ -171,10 +171,10 @@ fn is_glimpse(asked: &PageRequest) -> bool {
 }
 
 /// Findings are those of one scan, which is over: the rows stay where they are while
-/// they are counted.
+/// they are counted. What an earlier scan found is not among them.
 fn read_findings(source: &Source, asked: &PageRequest, reply: &Reply, entries: &[Value]) -> Page {
     let next = reply.header("link").and_then(next_link).map(|link| asked.followed_by(link.to_owned()));
-    Page { next, ..read_each(source, None, entries, |_| None) }
+    Page { next, is_partial: true, ..read_each(source, None, entries, |_| None) }
 }
 
 fn read_each(source: &Source, full_path: Option<&str>, entries: &[Value], fault_at: impl Fn(usize) -> Option<String>) -> Page {

@@ -72,3 +72,14 @@ fn a_project_that_goes_by_its_number_is_looked_up_first() {
     assert_eq!(read.items[0].external_id, "gitlab:https://gitlab.com/projects/278964:alert:9");
     assert!(read_as(&of("278964"), &asked, &json!({"id": 278_964})).is_err());
 }
+
+/// Invariant 7: GraphQL says with a 200 that there is nothing under a number.
+#[test]
+fn a_vulnerability_that_is_not_shown_is_gone() {
+    let asked = GitLab.single(&source(), Stream::Alerts, "7");
+    let gone = |body: &Value| GitLab.gone(&asked, &reply(200, &[], body)).is_some();
+    assert!(gone(&json!({"data": {"vulnerability": null}})));
+    assert!(!gone(&json!({"data": {"vulnerability": node(7)}})));
+    assert!(!gone(&json!({"data": {"project": null}})));
+    assert!(!gone(&json!({"data": null, "errors": [{"message": "Timeout on Vulnerability.title"}]})));
+}

@@ -43,6 +43,13 @@ pub(super) fn issues(site: &Site<'_>, asked: &Asked, record: &Record) -> Answer 
     page(asked, record, &query, |issue| !issue.pull_request && query.takes(issue), |issue| site.issue(record, issue))
 }
 
+pub(super) fn pull_request(site: &Site<'_>, record: &Record, text: &str) -> Answer {
+    match text.parse().ok().and_then(|number| record.issue(number)).filter(|issue| issue.pull_request) {
+        Some(pull) => Answer::json(StatusCode::OK, &site.pull_request(record, pull)),
+        None => refusals::no_pull_request(text),
+    }
+}
+
 /// Only open ones, unless states are named; and those that are named are passed over where there is a `q`.
 pub(super) fn pull_requests(site: &Site<'_>, asked: &Asked, record: &Record) -> Answer {
     let query = match Query::read(asked, PULL_REQUEST_FIELDS, MOST_PULL_REQUESTS) {

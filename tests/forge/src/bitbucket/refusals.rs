@@ -55,6 +55,10 @@ pub(super) fn no_issue(number: &str) -> Answer {
     say(StatusCode::NOT_FOUND, &format!("Issue {number} not found"))
 }
 
+pub(super) fn no_pull_request(number: &str) -> Answer {
+    say(StatusCode::NOT_FOUND, &format!("Pull request {number} not found"))
+}
+
 pub(super) fn issue_deleted() -> Answer {
     say(StatusCode::GONE, "The specified issue is unavailable.")
 }

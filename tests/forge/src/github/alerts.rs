@@ -14,18 +14,36 @@ use crate::{
     state::World,
 };
 
-pub(super) fn list(world: &World, call: &Call<'_>, record: &Record) -> Answer {
+/// Why this caller is told of no alert at all.
+fn refusal(call: &Call<'_>, record: &Record) -> Option<Answer> {
     let Some(token) = call.caller.token() else {
-        return refusals::alerts_need_authentication();
+        return Some(refusals::alerts_need_authentication());
     };
     if !record.alerts.are_open_to(call.caller) {
-        return refusals::alerts_not_accessible(token);
+        return Some(refusals::alerts_not_accessible(token));
     }
     if record.archived {
-        return refusals::alerts_archived();
+        return Some(refusals::alerts_archived());
     }
-    if !record.alerts.enabled {
-        return refusals::alerts_disabled();
+    (!record.alerts.enabled).then(refusals::alerts_disabled)
+}
+
+pub(super) fn one(world: &World, call: &Call<'_>, record: &Record, number: &str) -> Answer {
+    if let Some(refusal) = refusal(call, record) {
+        return refusal;
+    }
+    match number.parse().ok().and_then(|number| record.alerts.get(number)) {
+        Some(alert) => {
+            let tag = tag(call, record, alert.revision.to_be_bytes());
+            Answer::json(StatusCode::OK, &shape(world, &call.asked.base, call.version, record, alert)).with("etag", &tag)
+        }
+        None => refusals::not_found(),
+    }
+}
+
+pub(super) fn list(world: &World, call: &Call<'_>, record: &Record) -> Answer {
+    if let Some(refusal) = refusal(call, record) {
+        return refusal;
     }
     if call.asked.parameter("page").is_some() {
         return refusals::alerts_by_page();

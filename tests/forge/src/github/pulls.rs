@@ -41,6 +41,16 @@ pub(super) fn list(world: &World, call: &Call<'_>, record: &Record) -> Answer {
     if link.is_empty() { answer } else { answer.with("link", &link) }
 }
 
+/// The number of an issue is no pull request's, and that of one that was removed is nobody's.
+pub(super) fn one(world: &World, call: &Call<'_>, record: &Record, number: &str) -> Answer {
+    let Some(pull) = number.parse().ok().and_then(|number| record.issue(number)).filter(|issue| issue.pull_request) else {
+        return refusals::not_found();
+    };
+    let site = Site::of(record, &call.asked.base, &world.html_base);
+    let places = Places { record, base: &call.asked.base, html_base: &world.html_base };
+    Answer::json(StatusCode::OK, &shape(&site, &places, pull, call.version)).with("etag", &tag(call, record, pull.revision.to_be_bytes()))
+}
+
 struct Query {
     which: Which,
     order: Order,
