@@ -1,6 +1,7 @@
 //! Hashes and their spelling.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -13,6 +14,13 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// SHA-256 in hexadecimal.
 pub fn short_name(text: &str) -> String {
     hex(&digest(&SHA256, text.as_bytes()).as_ref()[..16])
+}
+
+/// A name of a secret that only whoever has the key can make: the first 128 bits of
+/// an HMAC with SHA-256, in hexadecimal.
+pub fn fingerprint(key: &str, text: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+    hex(&hmac::sign(&key, text.as_bytes()).as_ref()[..16])
 }
 
 /// Bytes in lower-case hexadecimal.

@@ -8,6 +8,7 @@
 
 // The doors.
 pub mod cancel;
+pub mod credential;
 pub mod manage;
 pub mod schedule;
 pub mod status;
@@ -20,6 +21,7 @@ pub mod error;
 pub mod estimate;
 pub mod model;
 pub mod moves;
+pub mod quota;
 pub mod views;
 
 // The memory.

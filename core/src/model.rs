@@ -17,7 +17,7 @@ pub use item::{Item, ItemType};
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
 pub use progress::{Calls, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
 pub use run::{Run, RunOptions, RunStatus, Trigger, Work};
-pub use source::{Gate, Limits, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
+pub use source::{Checked, Gate, Limits, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
 
 /// A text that names one kind of thing, so that a slug cannot be passed for a
 /// user.

@@ -133,10 +133,20 @@ pub fn cooldown(plane: &Plane, source: &Source) -> Duration {
     source.limits.cooldown(source.kind).unwrap_or_else(|| plane.config.cooldown(source.kind))
 }
 
+/// Requests that a source's workspace, else the deployment, leaves to people.
+pub fn floor_of(plane: &Plane, source: &Source) -> u64 {
+    source.limits.quota_floor.unwrap_or(plane.config.quota_floor)
+}
+
 /// Where the quota of a source's provider stands.
 pub fn quota_key(source: &Source) -> Option<Key> {
+    quota_key_of(source, crate::quota::CORE)
+}
+
+/// The same of one of the limits that a provider has.
+pub fn quota_key_of(source: &Source, resource: &str) -> Option<Key> {
     let provider = providers::named(source.provider.as_deref()?)?;
     let base = source.base_url.as_deref().unwrap_or(provider.default_base_url());
     let host = url::Url::parse(base).ok()?;
-    Some(keys::quota(&source.workspace, host.authority(), source.principal(), "core"))
+    Some(keys::quota(&source.workspace, host.authority(), source.principal(), resource))
 }

@@ -69,7 +69,13 @@ impl Vault {
     }
 
     /// Seals a credential for one source and no other.
-    pub async fn seal(&self, credential: &Credential, workspace: &WorkspaceId, source: &SourceId) -> Result<Sealed, Fault> {
+    pub async fn seal(
+        &self,
+        credential: &Credential,
+        fingerprint: String,
+        workspace: &WorkspaceId,
+        source: &SourceId,
+    ) -> Result<Sealed, Fault> {
         let plain = serde_json::to_vec(credential).map_err(|why| Fault::broken("vault", why))?;
         let sealed = match self {
             Self::Kms { client, key } => {
@@ -86,7 +92,6 @@ impl Vault {
                 [nonce.as_ref().as_slice(), &bytes].concat()
             }
         };
-        let fingerprint = crate::digest::short_name(&format!("{workspace}\n{}", credential.token));
         Ok(Sealed { sealed: STANDARD.encode(sealed), last4: last4(&credential.token), fingerprint })
     }
 
@@ -166,7 +171,7 @@ mod tests {
         let vault = Vault::File { key: [7; 32] };
         let (acme, web, api) = (WorkspaceId::known("acme"), SourceId::known("web"), SourceId::known("api"));
         let credential = Credential { token: "ghp_canary_1234".into() };
-        let sealed = vault.seal(&credential, &acme, &web).await.expect("sealed");
+        let sealed = vault.seal(&credential, "f".into(), &acme, &web).await.expect("sealed");
         assert_eq!(sealed.last4, "1234");
         assert!(!sealed.sealed.contains("canary") && !format!("{credential:?} {sealed:?} {vault:?}").contains("canary"));
         assert_eq!(vault.open(&sealed, &acme, &web).await.expect("opened"), credential);

@@ -36,16 +36,50 @@ pub struct RunPointer {
     pub owner: Owner,
 }
 
-/// What a provider last said is left for a principal.
+/// What a provider last said is left for a principal, and what of it is lent to
+/// workers. Before the first reply nobody knows; only what is lent counts then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
     pub remaining: u64,
     #[serde(default)]
     pub limit: Option<u64>,
+    /// Unset if no end of the window is known.
     #[serde(default)]
     pub resets_at: Option<Moment>,
+    /// When a reply was last heard of; unset if none was in this window.
     #[serde(default)]
     pub seen_at: Option<Moment>,
+    /// The provider answers and does not tell what is left.
+    #[serde(default)]
+    pub untold: bool,
+    /// Requests that workers reserved and have not accounted for.
+    #[serde(default)]
+    pub reserved: u64,
+    /// When something was last reserved without knowing what is left.
+    #[serde(default)]
+    pub reserved_at: Option<Moment>,
+    /// Grows when what was reserved is forgotten: a lot of an earlier era is not
+    /// given back any more.
+    #[serde(default)]
+    pub era: u64,
+    /// Who wrote the row, to know one's own write whose answer was lost.
+    #[serde(default)]
+    pub by: String,
+    #[serde(default)]
+    pub version: u64,
+}
+
+impl Quota {
+    /// Whether it says what is left.
+    pub fn is_told(&self) -> bool {
+        self.seen_at.is_some() && !self.untold
+    }
+}
+
+/// The key by which fingerprints of credentials are made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeploymentKey {
+    pub key: String,
 }
 
 /// Who did what, when, and on which facts.

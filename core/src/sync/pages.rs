@@ -4,10 +4,9 @@
 //! next page is fetched while this one is written. There is never more than one
 //! request under way for a source.
 
-use std::time::Duration;
-
 use super::held::Held;
 use super::items::{Changes, compare, count, parts, writes};
+use super::purse::Purse;
 use super::streams::{self, Place};
 use super::weather::{MOST_TRIES, origin, redacted};
 use super::{End, Stop};
@@ -17,19 +16,12 @@ use crate::http::{Outgoing, Unanswered};
 use crate::model::{Item, Run, Source, Stage, Stream, StreamState, Validator};
 use crate::plane::Plane;
 use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, limit_of, stays_home};
-use crate::store::items::Quota;
-use crate::trigger::quota_key;
 use crate::vault::Credential;
 
 /// Entries that a stream remembers because they could not be read.
 const MOST_UNREAD: usize = 100;
 /// A stream that the provider does not have is a warning, never "no data".
 pub(super) const NOT_AVAILABLE: &str = "STREAM_NOT_AVAILABLE";
-/// A window so short only sets the pace: who waits for its end waits moments, and
-/// nobody is refused for it.
-const PACED: Duration = Duration::from_mins(5);
-/// Replies between two notes of the quota.
-const QUOTA_EVERY: u64 = 10;
 
 /// What one slice needs all along.
 pub(super) struct Reading<'a> {
@@ -46,8 +38,10 @@ pub(super) struct Reading<'a> {
     pub(super) unavailable: bool,
     /// What the stream is validated by from now on; none of it if nothing can be.
     pub(super) fresh: Option<Option<Validator>>,
-    /// What the last replies said is left, and is yet to be recorded.
-    quota: Option<Quota>,
+    /// What it may still ask for.
+    pub(super) purse: Purse,
+    /// Whether the credential is accepted, as far as replies say.
+    accepted: Option<bool>,
 }
 
 /// What a reply comes to.
@@ -64,6 +58,8 @@ pub(super) enum Met {
 enum Fetched {
     Reply(Reply),
     Unanswered(Unanswered),
+    /// It was not sent: this is how the slice ends instead.
+    Kept(Result<End, Stop>),
 }
 
 pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
@@ -94,7 +90,8 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         knows_items: false,
         unavailable: false,
         fresh: None,
-        quota: None,
+        purse: Purse::new(held.plane, source, provider),
+        accepted: None,
     };
     reading.turn_to(held, place.as_ref().and_then(Place::stream).unwrap_or(first)).await?;
     let request = match place {
@@ -106,7 +103,12 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         },
         None => reading.begin(&mut held.run),
     };
-    Box::pin(reading.pages(held, request)).await
+    let ended = Box::pin(reading.pages(held, request)).await;
+    reading.purse.settle(held.plane).await;
+    if let Some(accepted) = reading.accepted {
+        crate::credential::learn(held.plane, source, accepted).await;
+    }
+    ended
 }
 
 impl Reading<'_> {
@@ -137,7 +139,7 @@ impl Reading<'_> {
                 return Ok(end);
             }
             let next = page.next.clone();
-            let ahead = next.clone().filter(|_| !held.time_is_up());
+            let ahead = next.clone().filter(|_| !held.time_is_up() && self.purse.take(&held.run, held.now()));
             let (plane, reader) = (held.plane, &*self);
             let fetching = async {
                 match &ahead {
@@ -147,7 +149,6 @@ impl Reading<'_> {
             };
             let (committed, early) = futures::join!(reader.commit(held, page, again), fetching);
             self.state = committed?;
-            self.record_quota(held).await;
             let Some(next) = next else {
                 match self.finish(held).await? {
                     Ok(first) => {
@@ -158,15 +159,23 @@ impl Reading<'_> {
                     Err(end) => return Ok(end),
                 }
             };
-            let Some(early) = early else { return Ok(End::TimeUp) };
-            held.run.calls.made += 1;
-            (request, fetched) = (next, early);
+            if let Some(early) = early {
+                held.run.calls.made += 1;
+                (request, fetched) = (next, early);
+                continue;
+            }
+            if held.time_is_up() {
+                return Ok(End::TimeUp);
+            }
+            request = next;
+            fetched = self.ask(held, &request).await;
         }
     }
 
     /// Makes a page of what came of a request, or says what to do instead.
     async fn read(&mut self, held: &mut Held<'_>, request: &mut PageRequest, fetched: Fetched) -> Result<Met, Stop> {
         let verdict = match fetched {
+            Fetched::Kept(end) => return end.map(Met::End),
             Fetched::Unanswered(why @ Unanswered::Forbidden(_)) => {
                 return Ok(Met::End(End::failed("ADDRESS_NOT_ALLOWED", why.to_string(), Some(request.url.clone()))));
             }
@@ -177,8 +186,14 @@ impl Reading<'_> {
             Fetched::Reply(reply) => {
                 held.run.calls.met(&endpoint(request), &reply.status.to_string());
                 held.heartbeat().await?;
-                self.note(held, &reply, request);
-                match self.provider.judge(request, &reply) {
+                self.note(held, &reply);
+                let verdict = self.provider.judge(request, &reply);
+                self.accepted = match verdict {
+                    Verdict::Unauthenticated(_) => Some(false),
+                    Verdict::Readable | Verdict::Unchanged => Some(true),
+                    _ => self.accepted,
+                };
+                match verdict {
                     // What was asked for with a validator is as it was then.
                     Verdict::Unchanged if self.validator(&held.run, request).is_some() => return Ok(Met::Page(Page::default())),
                     Verdict::Unchanged => Verdict::Retry("it says that nothing changed, which it was not asked".into()),
@@ -233,7 +248,12 @@ impl Reading<'_> {
         }
     }
 
-    async fn ask(&self, held: &mut Held<'_>, request: &PageRequest) -> Fetched {
+    async fn ask(&mut self, held: &mut Held<'_>, request: &PageRequest) -> Fetched {
+        match self.purse.draw(held).await {
+            Ok(None) => {}
+            Ok(Some(end)) => return Fetched::Kept(Ok(end)),
+            Err(stop) => return Fetched::Kept(Err(stop)),
+        }
         held.run.calls.made += 1;
         let validator = self.validator(&held.run, request).map(str::to_owned);
         self.fetch(held.plane, request, validator.as_deref()).await
@@ -241,35 +261,17 @@ impl Reading<'_> {
 
     /// Keeps what a reply says besides its items: the provider's time, and what
     /// is left of its quota.
-    fn note(&mut self, held: &mut Held<'_>, reply: &Reply, request: &PageRequest) {
+    fn note(&mut self, held: &mut Held<'_>, reply: &Reply) {
         if held.run.provider_date.is_none() {
             held.run.provider_date = reply.header("date").and_then(Moment::parse_http_date);
         }
         if reply.status == 304 {
             held.run.calls.not_modified += 1;
         }
+        self.purse.hear(reply, held.now());
         let Some(limit) = limit_of(reply) else { return };
         held.run.quota_before = held.run.quota_before.or(Some(limit.remaining));
         held.run.quota_after = Some(limit.remaining);
-        if self.provider.window() <= PACED {
-            return;
-        }
-        let near = limit.remaining <= held.plane.config.quota_floor;
-        if near || held.run.calls.made % QUOTA_EVERY == 1 || request.number == 1 {
-            let quota = Quota { remaining: limit.remaining, limit: limit.limit, resets_at: limit.resets_at, seen_at: Some(held.now()) };
-            self.quota = Some(quota);
-        }
-    }
-
-    /// Records what is left, once the run is known to be ours still. It is advice
-    /// to the next trigger: failing to write it must not fail this run.
-    pub(super) async fn record_quota(&mut self, held: &Held<'_>) {
-        let (Some(quota), Some(key)) = (self.quota.take(), quota_key(self.source)) else { return };
-        if let Err(why) = held.plane.store.record_quota(&key, &quota).await {
-            tracing::warn!(decision = "quota.unrecorded", error = %why);
-        }
-        let metric = [("QuotaRemaining", quota.remaining as f64, "Count")];
-        crate::telemetry::emit(&held.plane.config, held.now(), &metric, &[("Provider", self.provider.name())]);
     }
 
     /// Keeps alerts apart, for whoever shows them so.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::info;
 
 use super::record::{audit_of, made_way, refuse};
-use super::{Answer, Ask, IdempotencyKey, Would, cooldown, quota_key, quota_low, repeat};
+use super::{Answer, Ask, IdempotencyKey, Would, cooldown, floor_of, quota_key, quota_low, repeat};
 use crate::admission::{Admission, Asked, OnBlocked, OnConflict, Surface, admit, lowered, park, refused_until};
 use crate::clock::Moment;
 use crate::error::{Error, Fault, Refusal};
@@ -50,7 +50,7 @@ impl Attempt<'_> {
     pub(super) async fn enter(&self, mut rows: SourceRows) -> Result<Answer, Error> {
         let Self { plane, ask, now } = *self;
         let asked = self.asked(&rows.source);
-        let mut floor = rows.source.limits.quota_floor.unwrap_or(plane.config.quota_floor);
+        let mut floor = floor_of(plane, &rows.source);
         let mut low = if ask.dry_run { self.low_quota(&rows.source, floor).await? } else { None };
         for _ in 0..MOST_RACES {
             let holder = holder(plane, &rows).await?;
