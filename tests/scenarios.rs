@@ -10,6 +10,7 @@ pub mod input;
 pub mod issues;
 mod operations;
 pub mod people;
+pub mod quota;
 pub mod runs;
 
 /// A scenario: a story that a world has to live up to.
@@ -65,6 +66,9 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         people::settings::SCENARIOS,
         people::strangers::SCENARIOS,
         people::tokens::SCENARIOS,
+        quota::credentials::SCENARIOS,
+        quota::sharing::SCENARIOS,
+        quota::waiting::SCENARIOS,
         runs::SCENARIOS,
         runs::cancelling::SCENARIOS,
         runs::conflicts::SCENARIOS,

@@ -18,11 +18,15 @@ use crate::store::items::Quota;
 pub const CORE: &str = "core";
 /// Requests that are reserved at once.
 pub const LOT: u64 = 10;
-/// Requests that may be under way, of all workers together, before any reply told
-/// what is left.
-const UNTOLD: u64 = 4;
-/// A worker that asked then and was not heard of for so long is lost.
+/// Requests that may be under way, of all workers together, while nobody knows what
+/// is left, or nobody was told lately: others may have spent meanwhile.
+const PROBES: u64 = 4;
+/// How long a word is taken for the truth by those who begin.
+const FRESH: Duration = Duration::from_mins(1);
+/// A worker that asked into the dark and was not heard of for so long is lost.
 const LOST: Duration = Duration::from_mins(3);
+/// So little above its floor a worker looks twice when less is left than it thought.
+const NEAR: u64 = 200;
 /// Ends of one window that providers tell may differ by so much.
 const SAME: Duration = Duration::from_secs(10);
 /// No window is longer: an end further off is no end that can be waited for.
@@ -95,9 +99,10 @@ pub struct Word {
 /// What one worker did since it last wrote to the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// The lot that it had, and in which era it was reserved.
+    /// The lot that it had, in which era it was reserved, and whether to find out.
     pub lot: u64,
     pub era: u64,
+    pub is_probe: bool,
     /// The last word it heard.
     pub word: Option<Word>,
     /// Requests since then to which there was no word.
@@ -114,6 +119,11 @@ pub fn settle(known: &Quota, spent: &Spent, now: Moment) -> Quota {
     }
     if told.era == spent.era {
         told.reserved = told.reserved.saturating_sub(spent.lot);
+        told.probing = told.probing.saturating_sub(u64::from(spent.is_probe));
+    }
+    if let Some(word) = spent.word.filter(|_| spent.lot > 0 && is_open(&told, now)) {
+        told.spent_at = told.spent_at.max(Some(word.heard_at));
+        told.probing = 0;
     }
     if is_open(&told, now) {
         told.remaining = told.remaining.saturating_sub(spent.unheard);
@@ -168,7 +178,7 @@ fn untold(known: &Quota, at: Moment, now: Moment) -> Quota {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drawn {
     /// A lot of this size, once the row is written.
-    Lot { row: Quota, size: u64 },
+    Lot { row: Quota, size: u64, is_probe: bool },
     /// The provider tells no limits.
     Unlimited,
     /// Nobody knows what is left, and enough are asking already: soon one will.
@@ -178,41 +188,46 @@ pub enum Drawn {
     Kept { until: Moment, is_lent: bool, floor: u64 },
 }
 
-/// Reserves a lot; a smaller one the less there is, so that many can share it.
+/// Reserves a lot; a smaller one the less there is, so that many can share it, and
+/// one request only where the reply has to tell first.
 pub fn draw(known: &Quota, class: Class, base: u64, now: Moment) -> Drawn {
-    match known.resets_at {
-        Some(until) if is_open(known, now) => {
-            let floor = floor(class, base, known.limit);
-            let room = (known.remaining.saturating_sub(known.reserved) + 1).saturating_sub(floor);
-            if room == 0 || known.remaining == 0 {
-                return Drawn::Kept { until, is_lent: known.remaining >= floor, floor };
-            }
-            let size = LOT.min(room.div_ceil(2));
-            Drawn::Lot { row: Quota { reserved: known.reserved + size, ..known.clone() }, size }
+    if known.resets_at.is_none() && known.seen_at.is_some() {
+        return Drawn::Unlimited;
+    }
+    let known = without_the_lost(known, now);
+    if let Some(until) = known.resets_at {
+        let floor = floor(class, base, known.limit);
+        let room = (known.remaining.saturating_sub(known.reserved) + 1).saturating_sub(floor);
+        if room == 0 {
+            return Drawn::Kept { until, is_lent: known.remaining >= floor, floor };
         }
-        None if known.seen_at.is_some() => Drawn::Unlimited,
-        _ => draw_unknown(known, now),
+        if known.spent_at.is_some_and(|at| now.since(at) <= FRESH) {
+            let size = LOT.min(room.div_ceil(2));
+            return Drawn::Lot { row: Quota { reserved: known.reserved + size, ..known }, size, is_probe: false };
+        }
+    }
+    if known.probing >= PROBES {
+        return Drawn::Unknown;
+    }
+    let row = Quota { reserved: known.reserved + 1, probing: known.probing + 1, probed_at: Some(now), ..known };
+    Drawn::Lot { row, size: 1, is_probe: true }
+}
+
+/// The row without what has come to nothing: a window that has ended, and workers
+/// that asked and never came back.
+fn without_the_lost(known: &Quota, now: Moment) -> Quota {
+    let is_lost = known.probed_at.is_none_or(|at| now.since(at) > LOST);
+    match known.resets_at {
+        Some(at) if at > now => Quota { probing: if is_lost { 0 } else { known.probing }, ..known.clone() },
+        None if !is_lost => known.clone(),
+        _ => Quota { limit: known.limit, era: known.era + 1, version: known.version, by: known.by.clone(), ..Quota::default() },
     }
 }
 
-/// One request in ignorance: the reply will tell.
-fn draw_unknown(known: &Quota, now: Moment) -> Drawn {
-    let is_lost = known.reserved_at.is_none_or(|at| now.since(at) > LOST);
-    let anew = known.resets_at.is_some() || is_lost;
-    let (reserved, era) = if anew { (0, known.era + 1) } else { (known.reserved, known.era) };
-    if reserved >= UNTOLD {
-        return Drawn::Unknown;
-    }
-    let row = Quota {
-        limit: known.limit,
-        reserved: reserved + 1,
-        reserved_at: Some(now),
-        era,
-        version: known.version,
-        by: known.by.clone(),
-        ..Quota::default()
-    };
-    Drawn::Lot { row, size: 1 }
+/// Whether a word is so much less than was to be expected, and so near the floor,
+/// that the lot in hand must not be spent on it.
+pub fn is_surprising(row: &Quota, word: &Word, floor: u64) -> bool {
+    word.remaining < floor || (word.remaining < floor + NEAR && word.remaining < row.remaining.saturating_sub(row.reserved))
 }
 
 /// Whether the row knows what is left of a window that has not ended.

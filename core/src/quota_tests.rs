@@ -10,7 +10,8 @@ fn later(minutes: u64) -> Moment {
 
 fn row(remaining: u64, reserved: u64) -> Quota {
     let resets_at = Some(later(30));
-    Quota { remaining, limit: Some(5_000), resets_at, seen_at: Some(NOW), reserved, era: 3, version: 7, ..Quota::default() }
+    let (seen_at, spent_at) = (Some(NOW), Some(NOW));
+    Quota { remaining, limit: Some(5_000), resets_at, seen_at, spent_at, reserved, era: 3, version: 7, ..Quota::default() }
 }
 
 fn word(remaining: u64, minutes: u64) -> Word {
@@ -88,7 +89,7 @@ fn all_lots_together_stay_above_the_floor() {
     for remaining in 95..160 {
         let mut ledger = row(remaining, 0);
         let mut lent = 0;
-        while let Drawn::Lot { row, size } = draw(&ledger, Class::First, 100, NOW) {
+        while let Drawn::Lot { row, size, .. } = draw(&ledger, Class::First, 100, NOW) {
             lent += size;
             ledger = row;
         }
@@ -135,21 +136,52 @@ fn a_window_that_has_ended_makes_way_for_any_word() {
 #[test]
 fn what_nobody_knows_is_asked_for_one_by_one() {
     let mut unknown = Quota::default();
-    for number in 1..=UNTOLD {
-        let Drawn::Lot { row, size } = draw(&unknown, Class::Backfill, 100, NOW) else { panic!("{number}: {unknown:?}") };
+    for number in 1..=PROBES {
+        let Drawn::Lot { row, size, .. } = draw(&unknown, Class::Backfill, 100, NOW) else { panic!("{number}: {unknown:?}") };
         assert_eq!((size, row.reserved, row.is_told()), (1, number, false));
         unknown = row;
     }
     assert_eq!(draw(&unknown, Class::First, 100, NOW), Drawn::Unknown);
     // The first word counts those that are still under way.
-    let told = settle(&unknown, &Spent { lot: 1, era: unknown.era, word: Some(word(4_000, 30)), ..Spent::default() }, NOW);
-    assert_eq!((told.remaining, told.reserved, told.is_told()), (4_000, UNTOLD - 1, true));
+    let told = settle(&unknown, &Spent { lot: 1, era: unknown.era, is_probe: true, word: Some(word(4_000, 30)), ..Spent::default() }, NOW);
+    assert_eq!((told.remaining, told.reserved, told.is_told()), (4_000, PROBES - 1, true));
     // Workers that were lost do not keep others out for ever.
     let after = NOW.plus(LOST).plus(Duration::from_millis(1));
     assert_eq!(lot(&draw(&unknown, Class::First, 100, after)), Some(1));
+    assert_eq!(lot(&draw(&told, Class::First, 100, NOW)), Some(10));
     // A window that has ended is not known any more, and what was lent in it is lost.
     let Drawn::Lot { row, .. } = draw(&row(120, 20), Class::Backfill, 100, later(30)) else { panic!("blocked") };
     assert_eq!((row.resets_at, row.seen_at, row.limit, row.reserved, row.era), (None, None, Some(5_000), 1, 4));
+}
+
+/// What was told a while ago, or to somebody who did not spend, is made sure of
+/// before lots are given out: others may use the same token.
+#[test]
+fn what_is_known_of_old_is_made_sure_of_first() {
+    let old = NOW.plus(FRESH).plus(Duration::from_millis(1));
+    let mut known = row(4_000, 20);
+    for _ in 0..PROBES {
+        let Drawn::Lot { row, size: 1, is_probe: true } = draw(&known, Class::First, 100, old) else { panic!("{known:?}") };
+        known = row;
+    }
+    assert_eq!((draw(&known, Class::First, 100, old), known.reserved), (Drawn::Unknown, 20 + PROBES));
+    let heard = Word { heard_at: old, ..word(150, 30) };
+    let told = settle(&known, &Spent { lot: 1, era: 3, is_probe: true, word: Some(heard), ..Spent::default() }, old);
+    assert_eq!((told.remaining, told.reserved, told.probing, told.spent_at), (150, 23, 0, Some(old)));
+    assert_eq!(lot(&draw(&told, Class::First, 100, old)), Some(10));
+    // Who was lost on the way keeps the request, and not the others.
+    assert_eq!(lot(&draw(&known, Class::First, 100, old.plus(LOST).plus(FRESH))), Some(1));
+    // A word to somebody who spent nothing is no such proof.
+    let look = settle(&Quota::default(), &Spent { word: Some(word(4_000, 30)), ..Spent::default() }, NOW);
+    assert_eq!((look.is_told(), lot(&draw(&look, Class::First, 100, NOW))), (true, Some(1)));
+}
+
+#[test]
+fn less_than_was_thought_is_looked_at_near_the_floor() {
+    for (remaining, surprising) in [(4_000, false), (1_000, false), (299, true), (250, true), (99, true)] {
+        assert_eq!(is_surprising(&row(4_020, 20), &word(remaining, 30), 100), surprising, "{remaining}");
+    }
+    assert!(!is_surprising(&row(200, 20), &word(190, 30), 100));
 }
 
 #[test]
@@ -170,7 +202,7 @@ fn who_tells_nothing_is_not_reckoned_with() {
 
 #[test]
 fn what_is_unspent_comes_back_and_what_is_unheard_counts_as_spent() {
-    let spent = |lot, era, unheard, word| settle(&row(200, 30), &Spent { lot, era, word, unheard, silence: None }, NOW);
+    let spent = |lot, era, unheard, word| settle(&row(200, 30), &Spent { lot, era, word, unheard, ..Spent::default() }, NOW);
     let amounts = |row: Quota| (row.remaining, row.reserved);
     assert_eq!(amounts(spent(10, 3, 0, Some(word(193, 30)))), (193, 20));
     assert_eq!(amounts(spent(10, 3, 2, Some(word(195, 30)))), (193, 20));

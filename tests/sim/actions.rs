@@ -84,10 +84,13 @@ impl History {
         let deadline = if self.weather.percent(20) { clock.now() } else { clock.now().plus(Duration::from_mins(5)) };
         let (messages, weather, seen) = (self.messages.clone(), self.weather.clone(), self.seen.clone());
         let (id, body) = (message.id, message.body.clone());
-        let Job::Sync { run, .. } = job;
+        let what = match &job {
+            Job::Sync { run, .. } => run.to_string(),
+            Job::Validate { source, .. } => format!("the credential of {source}"),
+        };
         let worker = tokio::spawn(async move {
             let outcome = sync(&plane, &job, deadline).await;
-            weather.note(format!("worked on {run}: {outcome:?}"));
+            weather.note(format!("worked on {what}: {outcome:?}"));
             if let (Ok(Slice::Dropped(NotClaimed::Stale)), Job::Sync { of: Owner::Source(source), run, epoch }) = (&outcome, &job) {
                 seen.lock().unwrap().push((source.clone(), *run, *epoch));
             }
@@ -124,8 +127,9 @@ impl History {
         for letter in std::mem::take(&mut self.letters) {
             let plane = self.plane.clone();
             let job = Job::decode(&letter.body).unwrap();
-            let Job::Sync { run, epoch, .. } = &job;
-            self.watch.given_up(*run, *epoch);
+            if let Job::Sync { run, epoch, .. } = &job {
+                self.watch.given_up(*run, *epoch);
+            }
             self.others.push(tokio::spawn(async move { drop(bury(&plane, &job).await) }));
         }
     }

@@ -55,9 +55,14 @@ pub struct Quota {
     /// Requests that workers reserved and have not accounted for.
     #[serde(default)]
     pub reserved: u64,
-    /// When something was last reserved without knowing what is left.
+    /// How many of them find out what is left, and when the last of these was sent.
     #[serde(default)]
-    pub reserved_at: Option<Moment>,
+    pub probing: u64,
+    #[serde(default)]
+    pub probed_at: Option<Moment>,
+    /// When a worker that spent was last told what is left.
+    #[serde(default)]
+    pub spent_at: Option<Moment>,
     /// Grows when what was reserved is forgotten: a lot of an earlier era is not
     /// given back any more.
     #[serde(default)]

@@ -26,7 +26,7 @@ const PACED: Duration = Duration::from_mins(5);
 /// Races lost in a row before the ledger counts as out of reach.
 const MOST_RACES: u32 = 40;
 /// How often a worker looks whether another knows by now what is left.
-const MOST_LOOKS: u32 = 8;
+const MOST_LOOKS: u32 = 7;
 const LOOK: Duration = Duration::from_millis(400);
 /// What waits for a window's end does not come back all at once.
 const SCATTER: Duration = Duration::from_secs(30);
@@ -83,7 +83,10 @@ impl Purse {
         let class = class_of(run);
         let told = self.spent.word.filter(|word| word.resets_at.is_some_and(|at| at > now));
         // Others spend, too, of whom the ledger knows nothing.
-        let is_low = told.is_some_and(|word| word.remaining < quota::floor(class, self.base, word.limit));
+        let is_low = told.zip(self.known.as_ref()).is_some_and(|(word, known)| {
+            let floor = quota::floor(class, self.base, word.limit);
+            quota::is_surprising(known, &word, floor)
+        });
         if self.turned.is_some() || (!self.unlimited && (self.left == 0 || is_low)) {
             return false;
         }
@@ -95,7 +98,7 @@ impl Purse {
     /// Takes one request out, with a visit to the ledger if need be. How the slice
     /// ends if nothing is to be had.
     pub(super) async fn draw(&mut self, held: &mut Held<'_>) -> Result<Option<End>, Stop> {
-        for _ in 0..MOST_LOOKS {
+        for look in 0..MOST_LOOKS {
             let now = held.now();
             if self.take(&held.run, now) {
                 return Ok(None);
@@ -114,7 +117,8 @@ impl Purse {
             match self.visit(held.plane, Some(class)).await? {
                 None | Some(Drawn::Lot { .. }) => {}
                 Some(Drawn::Unlimited) => self.unlimited = true,
-                Some(Drawn::Unknown) => {
+                // Others ask, or have reserved what they may not need.
+                Some(Drawn::Unknown | Drawn::Kept { is_lent: true, .. }) if look + 1 < MOST_LOOKS => {
                     self.known = None;
                     let span = LOOK + held.plane.chance.jitter(LOOK);
                     if held.time_is_up_after(span) {
@@ -122,6 +126,7 @@ impl Purse {
                     }
                     held.nap(span).await?;
                 }
+                Some(Drawn::Unknown) => {}
                 Some(Drawn::Kept { until, is_lent, floor }) => {
                     let left = self.known.as_ref().map_or(0, |known| known.remaining);
                     let soon = if is_lent { until.min(now.plus(AGAIN)) } else { until };
@@ -225,9 +230,9 @@ impl Purse {
             let now = plane.clock.now();
             let settled = quota::settle(&known, &self.spent, now);
             let drawn = wanted.map(|class| quota::draw(&settled, class, self.base, now));
-            let (next, size) = match &drawn {
-                Some(Drawn::Lot { row, size }) => (row.clone(), *size),
-                _ => (settled, 0),
+            let (next, size, is_probe) = match &drawn {
+                Some(Drawn::Lot { row, size, is_probe }) => (row.clone(), *size, *is_probe),
+                _ => (settled, 0, false),
             };
             let row = Quota { version: known.version + 1, by: self.mark.clone(), ..next };
             let is_news = Quota { version: known.version, by: known.by.clone(), ..row.clone() } != known;
@@ -236,7 +241,7 @@ impl Purse {
                 Ok(()) => {
                     self.report(plane);
                     let row = if is_news { row } else { known };
-                    self.spent = Spent { lot: size, era: row.era, ..Spent::default() };
+                    self.spent = Spent { lot: size, era: row.era, is_probe, ..Spent::default() };
                     (self.left, self.known) = (size, Some(row));
                     return Ok(drawn);
                 }
