@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::admission::lowered;
 use crate::clock::Moment;
 use crate::model::Trigger;
+use crate::planted::{Bug, is_planted};
 use crate::store::items::Quota;
 
 /// What a provider counts that tells of one kind of requests only.
@@ -29,6 +30,9 @@ const LOST: Duration = Duration::from_mins(3);
 const NEAR: u64 = 200;
 /// Ends of one window that providers tell may differ by so much.
 const SAME: Duration = Duration::from_secs(10);
+/// A window of which a provider still speaks lasts so long at least, whatever our
+/// clock says.
+const GRACE: Duration = Duration::from_secs(5);
 /// No window is longer: an end further off is no end that can be waited for.
 const LONGEST: Duration = Duration::from_hours(25);
 
@@ -83,6 +87,9 @@ pub fn class(trigger: Trigger, whole: bool, made: u64) -> Class {
 /// always suffices for a lot, so that a floor over the limit slows down and does
 /// not block.
 pub fn floor(class: Class, base: u64, limit: Option<u64>) -> u64 {
+    if is_planted(Bug::NoFloor) {
+        return 1;
+    }
     let above = lowered(base, limit) + class.share(limit.unwrap_or(0));
     above.min(limit.map_or(u64::MAX, |limit| (limit + 1).saturating_sub(LOT))).max(1)
 }
@@ -138,7 +145,7 @@ pub fn hear(known: &Quota, word: Word, now: Moment) -> Quota {
     let told = Quota {
         remaining: word.remaining,
         limit: word.limit.or(known.limit),
-        resets_at: word.resets_at.filter(|at| at.since(word.heard_at) <= LONGEST),
+        resets_at: word.resets_at.filter(|at| at.since(word.heard_at) <= LONGEST).map(|at| at.max(word.heard_at.plus(GRACE))),
         seen_at: known.seen_at.max(Some(word.heard_at)),
         untold: false,
         ..known.clone()

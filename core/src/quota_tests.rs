@@ -118,8 +118,12 @@ fn within_a_window_words_only_lower_and_a_later_one_replaces() {
     assert_eq!(heard(word(4_000, 10)), (200, same, 20, 3));
     // Less is believed whatever it is of.
     assert_eq!(heard(word(50, 10)), (50, Some(later(10)), 20, 3));
-    let of_the_past = Word { resets_at: Some(NOW), ..word(3, 30) };
+    let of_the_past = Word { resets_at: Some(NOW.minus(GRACE)), heard_at: NOW.minus(GRACE), ..word(3, 30) };
     assert_eq!(heard(of_the_past), (200, same, 20, 3));
+    // A window that has ended by our clock alone has not.
+    let ended = Quota { resets_at: Some(NOW), ..known.clone() };
+    let by_another_clock = Word { resets_at: Some(NOW), ..word(3, 30) };
+    assert_eq!((hear(&ended, by_another_clock, NOW).remaining, hear(&ended, by_another_clock, NOW).resets_at), (3, Some(NOW.plus(GRACE))));
     // An end that nobody lives to see is none.
     let endless = Word { resets_at: Some(later(60 * 24 * 365)), ..word(0, 30) };
     assert_eq!(hear(&Quota::default(), endless, NOW).resets_at, None);

@@ -15,6 +15,7 @@ mod crashes;
 mod events;
 mod histories;
 mod house;
+mod ledger;
 mod mishaps;
 mod parked;
 mod races;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         events::TESTS,
         histories::TESTS,
         house::TESTS,
+        ledger::TESTS,
         mishaps::TESTS,
         parked::TESTS,
         races::TESTS,

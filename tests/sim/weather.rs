@@ -15,6 +15,7 @@ use pullcord_core::clock::{Clock, Moment};
 use pullcord_core::http::{Http, Outgoing, Unanswered};
 use pullcord_core::model::RunId;
 use pullcord_core::providers::Reply;
+use pullcord_forge::Forge;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tower::ServiceExt;
@@ -46,10 +47,11 @@ pub enum Fault {
     FolderEdited,
     FolderEmptied,
     FolderRestored,
+    QuotaSpent,
 }
 
 impl Fault {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::TableRefused,
         Self::TableAnswerLost,
         Self::SendRefused,
@@ -74,6 +76,7 @@ impl Fault {
         Self::FolderEdited,
         Self::FolderEmptied,
         Self::FolderRestored,
+        Self::QuotaSpent,
     ];
 }
 
@@ -301,11 +304,34 @@ impl HttpConnector for QueueWay {
     }
 }
 
+/// Stands at the forge's door and sees what is asked with how much left.
+#[derive(Clone)]
+pub(super) struct Toll {
+    pub(super) forge: Forge,
+    pub(super) token: &'static str,
+    pub(super) floor: u64,
+    /// What was asked though too little was left, if anything was.
+    pub(super) broken: Arc<Mutex<Option<String>>>,
+}
+
+/// Others may spend while a worker asks, and a stalled one asks long after it was
+/// allowed to.
+const UNAVOIDABLE: u64 = 12;
+
+impl Toll {
+    fn count(&self, path: &str) {
+        let left = self.forge.quota(Some(self.token)).remaining;
+        if path != "/rate_limit" && left + UNAVOIDABLE < self.floor {
+            *self.broken.lock().unwrap() = Some(format!("{path} was asked for with {left} requests left, of which {} are kept", self.floor));
+        }
+    }
+}
+
 /// The way to the forge, whose pages are made small.
-pub(super) fn http(forge: axum::Router, weather: &Weather, deadline: Duration, stalls: bool) -> Http {
+pub(super) fn http(forge: axum::Router, toll: Toll, weather: &Weather, deadline: Duration, stalls: bool) -> Http {
     let weather = weather.clone();
     Http::new(Arc::new(move |outgoing| {
-        let (forge, weather) = (forge.clone(), weather.clone());
+        let (forge, toll, weather) = (forge.clone(), toll.clone(), weather.clone());
         Box::pin(async move {
             weather.pass(300).await;
             if stalls && weather.percent(20) {
@@ -313,14 +339,14 @@ pub(super) fn http(forge: axum::Router, weather: &Weather, deadline: Duration, s
                 weather.note("a worker stalls");
                 weather.clock.sleep(Duration::from_mins(20)).await;
             }
-            let answer = answered(forge, &weather, outgoing, deadline).await;
+            let answer = answered(forge, &toll, &weather, outgoing, deadline).await;
             weather.pass(100).await;
             answer
         })
     }))
 }
 
-async fn answered(forge: axum::Router, weather: &Weather, outgoing: Outgoing, deadline: Duration) -> Result<Reply, Unanswered> {
+async fn answered(forge: axum::Router, toll: &Toll, weather: &Weather, outgoing: Outgoing, deadline: Duration) -> Result<Reply, Unanswered> {
     let rough = weather.rough();
     let said = |status, headers: &[(&str, &str)], body: &str| {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -358,6 +384,7 @@ async fn answered(forge: axum::Router, weather: &Weather, outgoing: Outgoing, de
     {
         request = request.header(name, value);
     }
+    toll.count(url.path());
     let response = forge.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let status = response.status().as_u16();
     let headers =

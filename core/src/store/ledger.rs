@@ -5,11 +5,16 @@
 //! read. Several workers meet in it all the time, so whoever loses gets the row
 //! that won, and decides again on that.
 
-use super::items::{DeploymentKey, Quota, decode, encode};
+use std::time::Duration;
+
+use super::items::{DeploymentKey, Quota, decode, encode, expire};
 use super::keys::{self, Key};
 use super::table::{Commit, Lost};
 use super::{Store, conditions};
 use crate::error::Fault;
+
+/// How long a row is kept of a principal that nobody uses any more.
+const KEPT: Duration = Duration::from_hours(30 * 24);
 
 impl Store {
     /// What is known of a quota, if anything was ever heard of it.
@@ -20,7 +25,11 @@ impl Store {
     /// Writes a row of the ledger over the one that had `seen` for its version. If
     /// another was there, it is returned; by its writer one knows one's own.
     pub async fn save_quota(&self, key: &Key, row: &Quota, seen: u64) -> Result<Result<(), Quota>, Fault> {
-        let write = conditions::put_over_ledger("quota", encode("quota", key, row)?, seen);
+        let mut stored = encode("quota", key, row)?;
+        if let Some(at) = row.seen_at.max(row.probed_at) {
+            expire(&mut stored, at.plus(KEPT));
+        }
+        let write = conditions::put_over_ledger("quota", stored, seen);
         let Commit::Lost(Lost { row: won, .. }) = self.table.commit(vec![write]).await? else { return Ok(Ok(())) };
         let won: Quota = won.map(decode).transpose()?.unwrap_or_default();
         let is_ours = won.version == row.version && won.by == row.by;

@@ -105,7 +105,7 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
     };
     let ended = Box::pin(reading.pages(held, request)).await;
     reading.purse.settle(held.plane).await;
-    if let Some(accepted) = reading.accepted {
+    if let (Some(accepted), Ok(_)) = (reading.accepted, &ended) {
         crate::credential::learn(held.plane, source, accepted).await;
     }
     ended

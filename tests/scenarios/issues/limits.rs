@@ -57,7 +57,6 @@ async fn a_limit_of_unknown_length_pauses_the_run(world: &World) {
 /// nothing is asked.
 async fn a_used_up_quota_pauses_the_run_until_its_reset(world: &World) {
     let given = given(world).await;
-    given.admin.looked_at(&given.source).await;
     given.old(world, 3);
     let resets_at = Timestamp::from_second(now(world).as_second() + 600).unwrap();
     world.forge.set_quota(Some(&given.token), Quota { limit: 5_000, remaining: 0, resets_at });
@@ -95,7 +94,6 @@ async fn resume(world: &World, given: &Given<'_>, id: &str, issues: u64) {
 /// with ninety-nine it is refused.
 async fn a_low_quota_refuses_manual_triggers(world: &World) {
     let given = given(world).await;
-    given.admin.looked_at(&given.source).await;
     given.old(world, 3);
     let resets_at = Timestamp::from_second(now(world).as_second() + 1_800).unwrap();
     world.forge.set_quota(Some(&given.token), Quota { limit: 5_000, remaining: 101, resets_at });
