@@ -322,7 +322,8 @@ impl Toll {
     fn count(&self, path: &str) {
         let left = self.forge.quota(Some(self.token)).remaining;
         if path != "/rate_limit" && left + UNAVOIDABLE < self.floor {
-            *self.broken.lock().unwrap() = Some(format!("{path} was asked for with {left} requests left, of which {} are kept", self.floor));
+            *self.broken.lock().unwrap() =
+                Some(format!("{path} was asked for with {left} requests left, of which {} are kept", self.floor));
         }
     }
 }
@@ -346,7 +347,13 @@ pub(super) fn http(forge: axum::Router, toll: Toll, weather: &Weather, deadline:
     }))
 }
 
-async fn answered(forge: axum::Router, toll: &Toll, weather: &Weather, outgoing: Outgoing, deadline: Duration) -> Result<Reply, Unanswered> {
+async fn answered(
+    forge: axum::Router,
+    toll: &Toll,
+    weather: &Weather,
+    outgoing: Outgoing,
+    deadline: Duration,
+) -> Result<Reply, Unanswered> {
     let rough = weather.rough();
     let said = |status, headers: &[(&str, &str)], body: &str| {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -115,7 +115,6 @@ impl Purse {
             self.turn(held.plane).await;
             let class = class_of(&held.run);
             match self.visit(held.plane, Some(class)).await? {
-                None | Some(Drawn::Lot { .. }) => {}
                 Some(Drawn::Unlimited) => self.unlimited = true,
                 // Others ask, or have reserved what they may not need.
                 Some(Drawn::Unknown | Drawn::Kept { is_lent: true, .. }) if look + 1 < MOST_LOOKS => {
@@ -126,7 +125,7 @@ impl Purse {
                     }
                     held.nap(span).await?;
                 }
-                Some(Drawn::Unknown) => {}
+                None | Some(Drawn::Lot { .. } | Drawn::Unknown) => {}
                 Some(Drawn::Kept { until, is_lent, floor }) => {
                     let left = self.known.as_ref().map_or(0, |known| known.remaining);
                     let soon = if is_lent { until.min(now.plus(AGAIN)) } else { until };
@@ -143,9 +142,9 @@ impl Purse {
 
     /// Hears what a reply says of the quota, and whether it cost anything.
     pub(super) fn hear(&mut self, reply: &Reply, now: Moment) {
-        // Whoever is not let in is told of the quota of those without a name.
+        // Whoever is not let in is counted with those without a name, and told of theirs.
         if reply.status == 401 {
-            return;
+            return self.unspend();
         }
         let Some(limit) = limit_of(reply) else {
             if reply.status < 400 {
@@ -156,10 +155,15 @@ impl Purse {
         let word = Word { remaining: limit.remaining, limit: limit.limit, resets_at: limit.resets_at, heard_at: now };
         let resource = resource_of(reply);
         if self.provider.is_free(reply) || resource != self.resource {
-            self.left += self.spent.unheard.min(1);
-            self.spent.unheard = self.spent.unheard.saturating_sub(1);
+            self.unspend();
         }
         if resource == self.resource { self.tell(word) } else { self.turned = Some((resource, word)) }
+    }
+
+    /// The last request did not count here.
+    fn unspend(&mut self) {
+        self.left += self.spent.unheard.min(1);
+        self.spent.unheard = self.spent.unheard.saturating_sub(1);
     }
 
     /// What the provider said is left.
@@ -216,7 +220,7 @@ impl Purse {
             // Whether it was written is not known. What was reserved then is lost,
             // rather than given back twice.
             (self.known, self.left) = (None, 0);
-            (self.spent.lot, self.spent.era) = (0, 0);
+            (self.spent.lot, self.spent.era, self.spent.is_probe) = (0, 0, false);
         }
         visited
     }

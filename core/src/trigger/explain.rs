@@ -216,7 +216,9 @@ fn credential(rows: &SourceRows) -> Check {
     let checked = rows.source.credential_check.as_ref();
     let accepted = checked.and_then(|checked| checked.accepted);
     let because = match (accepted, refused, changed) {
-        (Some(false), ..) => checked.and_then(|checked| checked.why.clone()).unwrap_or_else(|| "the provider does not accept it".to_owned()),
+        (Some(false), ..) => {
+            checked.and_then(|checked| checked.why.clone()).unwrap_or_else(|| "the provider does not accept it".to_owned())
+        }
         (_, true, false) => format!("the last run ended with {code}"),
         (Some(true), ..) => "the provider accepts it".to_owned(),
         (None, true, true) => "it was changed since it was refused".to_owned(),
