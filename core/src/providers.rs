@@ -21,6 +21,8 @@ mod github;
 mod gitlab;
 mod paging;
 #[cfg(test)]
+mod probing_tests;
+#[cfg(test)]
 mod testing;
 mod verdict;
 
