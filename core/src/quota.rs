@@ -17,8 +17,11 @@ use crate::store::items::Quota;
 
 /// What a provider counts that tells of one kind of requests only.
 pub const CORE: &str = "core";
-/// Requests that are reserved at once.
+/// Requests that are reserved at once, and with which everything begins.
 pub const LOT: u64 = 10;
+/// A limit under this is too small to be shared out: all stop at the floor, and
+/// lots are a twentieth of it, for a lost worker takes one along.
+const SMALL: u64 = 1_000;
 /// Requests that may be under way, of all workers together, while nobody knows what
 /// is left, or nobody was told lately: others may have spent meanwhile.
 const PROBES: u64 = 4;
@@ -53,6 +56,7 @@ impl Class {
     /// The share of the limit that is left to others, beyond the floor itself.
     fn share(self, limit: u64) -> u64 {
         match self {
+            _ if limit < SMALL => 0,
             Self::First => 0,
             Self::Manual => limit / 100,
             Self::Scheduled => limit / 20,
@@ -91,7 +95,11 @@ pub fn floor(class: Class, base: u64, limit: Option<u64>) -> u64 {
         return 1;
     }
     let above = lowered(base, limit) + class.share(limit.unwrap_or(0));
-    above.min(limit.map_or(u64::MAX, |limit| (limit + 1).saturating_sub(LOT))).max(1)
+    above.min(limit.map_or(u64::MAX, |limit| (limit + 1).saturating_sub(largest_lot(Some(limit))))).max(1)
+}
+
+fn largest_lot(limit: Option<u64>) -> u64 {
+    limit.filter(|limit| *limit < SMALL).map_or(LOT, |limit| (limit / 20).clamp(1, LOT))
 }
 
 /// What a provider said is left.
@@ -209,7 +217,7 @@ pub fn draw(known: &Quota, class: Class, base: u64, now: Moment) -> Drawn {
             return Drawn::Kept { until, is_lent: known.remaining >= floor, floor };
         }
         if known.spent_at.is_some_and(|at| now.since(at) <= FRESH) {
-            let size = LOT.min(room.div_ceil(2));
+            let size = largest_lot(known.limit).min(room.div_ceil(2));
             return Drawn::Lot { row: Quota { reserved: known.reserved + size, ..known }, size, is_probe: false };
         }
     }

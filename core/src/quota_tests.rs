@@ -46,7 +46,7 @@ fn who_asked_and_how_much_it_reads_make_the_class() {
 fn every_class_leaves_room_for_those_before_it() {
     for (base, limit, floors) in [
         (100, Some(5_000), [100, 150, 350, 1_100]),
-        (100, Some(60), [6, 6, 9, 18]),
+        (100, Some(60), [6; 4]),
         (100, None, [100, 100, 100, 100]),
         (0, Some(5_000), [1, 50, 250, 1_000]),
         // A floor over the limit: a lot can be had from a full window all the same.
@@ -81,6 +81,16 @@ fn lots_shrink_towards_the_floor_and_never_pass_it() {
     assert_eq!(kept(99, 0), Drawn::Kept { until: later(30), is_lent: false, floor: 100 });
     assert_eq!(lot(&draw(&row(1_000, 0), Class::Backfill, 100, NOW)), None);
     assert_eq!(lot(&draw(&row(1_000, 0), Class::Scheduled, 100, NOW)), Some(10));
+}
+
+/// Sixty requests an hour, which anybody has without a token, are not given out by
+/// tens.
+#[test]
+fn small_limits_have_small_lots() {
+    for (limit, expected) in [(Some(60), 3), (Some(5), 1), (Some(999), 10), (None, 10)] {
+        let row = Quota { limit, remaining: limit.unwrap_or(50).min(900), ..row(0, 0) };
+        assert_eq!(lot(&draw(&row, Class::Backfill, 0, NOW)), Some(expected.min(row.remaining.div_ceil(2))), "{limit:?}");
+    }
 }
 
 /// However many draw from one row, what they may spend never passes the floor.

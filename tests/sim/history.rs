@@ -27,7 +27,8 @@ use tokio::task::JoinHandle;
 use super::invariants::Watch;
 use super::mirror;
 use super::table::Rows;
-use super::weather::{Fault, Message, Messages, QueueWay, TableWay, Tally, Toll, Touched, Weather, http};
+use super::toll::Toll;
+use super::weather::{Fault, Message, Messages, QueueWay, TableWay, Tally, Touched, Weather, http};
 
 /// A token that must never be seen again.
 pub(super) const CANARY: &str = "canary-of-the-simulation";

@@ -15,10 +15,11 @@ use pullcord_core::clock::{Clock, Moment};
 use pullcord_core::http::{Http, Outgoing, Unanswered};
 use pullcord_core::model::RunId;
 use pullcord_core::providers::Reply;
-use pullcord_forge::Forge;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tower::ServiceExt;
+
+use super::toll::Toll;
 
 /// Everything that can be done to a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -301,30 +302,6 @@ impl HttpConnector for QueueWay {
             let body = r#"{"MessageId":"1","MD5OfMessageBody":""}"#;
             Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from(body)))
         })
-    }
-}
-
-/// Stands at the forge's door and sees what is asked with how much left.
-#[derive(Clone)]
-pub(super) struct Toll {
-    pub(super) forge: Forge,
-    pub(super) token: &'static str,
-    pub(super) floor: u64,
-    /// What was asked though too little was left, if anything was.
-    pub(super) broken: Arc<Mutex<Option<String>>>,
-}
-
-/// Others may spend while a worker asks, and a stalled one asks long after it was
-/// allowed to.
-const UNAVOIDABLE: u64 = 12;
-
-impl Toll {
-    fn count(&self, path: &str) {
-        let left = self.forge.quota(Some(self.token)).remaining;
-        if path != "/rate_limit" && left + UNAVOIDABLE < self.floor {
-            *self.broken.lock().unwrap() =
-                Some(format!("{path} was asked for with {left} requests left, of which {} are kept", self.floor));
-        }
     }
 }
 
