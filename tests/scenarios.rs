@@ -12,6 +12,7 @@ pub mod issues;
 pub mod items;
 mod operations;
 pub mod people;
+pub mod quota;
 pub mod repositories;
 pub mod runs;
 pub mod workspaces;
@@ -80,6 +81,9 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         people::settings::SCENARIOS,
         people::strangers::SCENARIOS,
         people::tokens::SCENARIOS,
+        quota::credentials::SCENARIOS,
+        quota::sharing::SCENARIOS,
+        quota::waiting::SCENARIOS,
         repositories::confirming::SCENARIOS,
         repositories::operations::SCENARIOS,
         repositories::syncing::SCENARIOS,

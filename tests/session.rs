@@ -88,6 +88,23 @@ impl<'w> Session<'w> {
         panic!("run {run} never got there");
     }
 
+    /// The source, once it is as wanted.
+    pub async fn until_source(&self, source: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..1_200 {
+            let found = self.get(&format!("/v1/sources/{source}")).await.is(200);
+            if wanted(&found) {
+                return found;
+            }
+            Clock::system().sleep(Duration::from_millis(25)).await;
+        }
+        panic!("source {source} never got there");
+    }
+
+    /// The source, once its provider was asked about its credential.
+    pub async fn looked_at(&self, source: &str) -> Value {
+        self.until_source(source, |source| source["credential"]["checked_at"].is_string()).await
+    }
+
     /// Every item of a source.
     pub async fn items(&self, source: &str) -> Vec<Value> {
         let (mut items, mut cursor) = (Vec::new(), String::new());

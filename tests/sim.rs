@@ -11,6 +11,7 @@ mod history;
 mod invariants;
 mod mirror;
 mod table;
+mod toll;
 mod weather;
 
 pub use history::{Played, play, quiet_plane};

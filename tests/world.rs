@@ -264,6 +264,8 @@ impl<'w> Tenant<'w> {
         self.repository_with(repository, json!({})).await
     }
 
+    /// The look at its credential is over: what a test says of the forge from now on
+    /// is not known to anybody.
     pub async fn repository_with(&self, repository: &str, more: Value) -> String {
         let id = fresh("repo");
         let mut body = json!({"id": id, "kind": "repository", "provider": "github", "repository": repository,
@@ -271,7 +273,10 @@ impl<'w> Tenant<'w> {
         for (name, value) in more.as_object().unwrap() {
             body[name] = value.clone();
         }
-        self.admin().post(&format!("/v1/workspaces/{}/sources", self.slug), body).await.is(201);
+        self.admin().post(&format!("/v1/workspaces/{}/sources", self.slug), body.clone()).await.is(201);
+        if body["credential"].is_object() {
+            self.admin().looked_at(&id).await;
+        }
         id
     }
 }

@@ -8,71 +8,17 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::error::Refusal;
-use crate::model::{Gate, Run, RunId, RunStatus, SourceKind, SourceStatus, Trigger, Work};
+use crate::model::{Gate, Run, RunId, RunStatus, SourceKind, SourceStatus, Work};
 use crate::planted::{Bug, is_planted};
 
 mod deliveries;
+mod surface;
 
 pub use deliveries::{delivered, webhook_is_active};
+pub use surface::{CooldownRule, Surface};
 
 /// Cooldowns given back in a row, after which even a failure starts one.
 const MOST_REFUNDS: u32 = 3;
-
-/// What a trigger has to do with cooldowns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CooldownRule {
-    pub obeys: bool,
-    pub starts: bool,
-}
-
-impl CooldownRule {
-    /// What people ask for obeys a cooldown and starts one, however late it runs.
-    pub const FULL: Self = Self { obeys: true, starts: true };
-    pub const NONE: Self = Self { obeys: false, starts: false };
-}
-
-/// The door in the wall that a trigger came through. Each obeys its own rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Surface {
-    /// The native API, and with it the console and the command line.
-    Native,
-    Ops,
-    /// The projects of surface 3.5.
-    Projects,
-    /// The issues of surface 3.3.
-    Issues,
-    /// The workspaces of surface 3.1.
-    Workspaces,
-    /// A workspace run, for one of its sources.
-    Child,
-    Schedule,
-    /// A delivery of a forge's webhook.
-    Webhook,
-}
-
-impl Surface {
-    pub fn cooldown_rule(self) -> CooldownRule {
-        match self {
-            Self::Native | Self::Ops | Self::Workspaces => CooldownRule::FULL,
-            Self::Projects | Self::Issues | Self::Child | Self::Schedule | Self::Webhook => CooldownRule::NONE,
-        }
-    }
-
-    /// Whether a cooldown is told of even while something runs.
-    pub fn cools_first(self) -> bool {
-        self == Self::Workspaces
-    }
-
-    pub fn trigger(self) -> Trigger {
-        match self {
-            Self::Native | Self::Projects | Self::Issues | Self::Workspaces => Trigger::Manual,
-            Self::Ops => Trigger::Ops,
-            Self::Child => Trigger::Workspace,
-            Self::Schedule => Trigger::Schedule,
-            Self::Webhook => Trigger::Webhook,
-        }
-    }
-}
 
 /// What to do if something is running already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::SourceStatus::{Error, NeverSynced, Synced, Syncing};
-use crate::model::{Owner, Past, RunError, SourceId, WorkspaceId};
+use crate::model::{Owner, Past, RunError, SourceId, Trigger, WorkspaceId};
 
 pub(super) const NOW: Moment = Moment(1_800_000_000_000);
 pub(super) const NEW: RunId = id(1);

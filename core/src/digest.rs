@@ -17,6 +17,13 @@ pub fn short_name(text: &str) -> String {
     hex(&digest(&SHA256, text.as_bytes()).as_ref()[..16])
 }
 
+/// A name of a secret that only whoever has the key can make: the first 128 bits of
+/// an HMAC with SHA-256, in hexadecimal.
+pub fn fingerprint(key: &str, text: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+    hex(&hmac::sign(&key, text.as_bytes()).as_ref()[..16])
+}
+
 /// Bytes in lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

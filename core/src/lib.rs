@@ -8,6 +8,7 @@
 
 // The doors.
 pub mod cancel;
+pub mod credential;
 pub mod deliver;
 pub mod manage;
 pub mod schedule;
@@ -21,6 +22,7 @@ pub mod error;
 pub mod estimate;
 pub mod model;
 pub mod moves;
+pub mod quota;
 pub mod views;
 
 // The memory.

@@ -23,7 +23,7 @@ pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
 pub use progress::{Calls, Children, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
 pub use relisting::Relisting;
 pub use run::{Run, RunStatus, Trigger, Work};
-pub use source::{Gate, Limits, Moved, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
+pub use source::{Checked, Gate, Limits, Moved, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
 
 /// A text that names one kind of thing, so that a slug cannot be passed for a
 /// user.

@@ -20,10 +20,12 @@ pub enum Bug {
     BuriesTheLiving,
     /// However much is missing is removed.
     NoFuse,
+    /// Workers spend whatever their provider has left.
+    NoFloor,
 }
 
 impl Bug {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoEpochCheck,
         Self::NoLeaseExtension,
         Self::NoRefund,
@@ -31,6 +33,7 @@ impl Bug {
         Self::EarlyHandOver,
         Self::BuriesTheLiving,
         Self::NoFuse,
+        Self::NoFloor,
     ];
 }
 

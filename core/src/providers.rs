@@ -26,12 +26,14 @@ mod github;
 mod gitlab;
 mod paging;
 #[cfg(test)]
+mod probing_tests;
+#[cfg(test)]
 mod testing;
 mod verdict;
 
 pub use delivery::{Delivery, Named, Origin, Sent};
 pub use paging::{absolute, next_link, stays_home};
-pub use verdict::{Limit, Verdict, Wait, judge, limit_of};
+pub use verdict::{Limit, Verdict, Wait, judge, limit_of, resource_of};
 
 /// Every provider there is, in the order that lists show them.
 pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub, &gitlab::GitLab, &bitbucket::Bitbucket];
@@ -125,6 +127,13 @@ pub struct Rejected {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub String);
 
+/// What the reply to a probe says of a credential.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Introduced {
+    pub login: Option<String>,
+    pub limit: Option<Limit>,
+}
+
 /// A forge or a vendor, on the wire.
 pub trait Provider: Send + Sync {
     fn name(&self) -> &'static str;
@@ -164,6 +173,18 @@ pub trait Provider: Send + Sync {
     fn gone(&self, asked: &PageRequest, reply: &Reply) -> Option<String> {
         verdict::gone(self.judge(asked, reply), reply)
     }
+
+    /// Whether a request that was answered so counts against no limit.
+    fn is_free(&self, _reply: &Reply) -> bool {
+        false
+    }
+
+    /// A request that costs next to nothing and is answered to whoever has a
+    /// credential that is accepted.
+    fn probe(&self, source: &Source) -> PageRequest;
+
+    /// Whose credential it is and what is left, as far as the reply to a probe says.
+    fn introduce(&self, reply: &Reply) -> Introduced;
 
     /// What a reply to that request means, before anyone reads it.
     fn judge(&self, _asked: &PageRequest, reply: &Reply) -> Verdict {

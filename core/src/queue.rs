@@ -11,7 +11,7 @@ use aws_sdk_sqs::error::DisplayErrorContext;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
-use crate::model::{Owner, Run, RunId, WorkspaceId};
+use crate::model::{Owner, Run, RunId, SourceId, WorkspaceId};
 
 /// The longest a message can wait in the queue.
 pub const LONGEST_DELAY: Duration = Duration::from_mins(15);
@@ -23,6 +23,9 @@ pub enum Job {
     /// Go on with a run.
     #[serde(rename = "sync.v1")]
     Sync { of: Owner, run: RunId, epoch: u64 },
+    /// See whether the credential of a source is accepted, while it is this one.
+    #[serde(rename = "validate.v1")]
+    Validate { source: SourceId, fingerprint: String },
 }
 
 impl Job {
@@ -84,7 +87,6 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SourceId;
 
     #[test]
     fn a_message_says_its_version_and_refuses_what_it_does_not_know() {
@@ -93,6 +95,8 @@ mod tests {
         let body = serde_json::to_string(&job).expect("plain data");
         assert_eq!(body, r#"{"job":"sync.v1","of":{"source":"web"},"run":"00000000-0000-0000-0000-000000000000","epoch":3}"#);
         assert_eq!(Job::decode(&body), Ok(job));
+        let look = Job::Validate { source: SourceId::known("web"), fingerprint: "f".into() };
+        assert_eq!(Job::decode(r#"{"job":"validate.v1","source":"web","fingerprint":"f"}"#), Ok(look));
         assert!(Job::decode(&body.replace("sync.v1", "sync.v9")).is_err());
         assert!(Job::decode("not json").is_err());
     }

@@ -12,6 +12,7 @@ pub mod table;
 mod by_hand;
 mod deliveries;
 mod held;
+mod ledger;
 mod links;
 mod listed;
 mod moved;
@@ -319,18 +320,6 @@ impl Store {
     pub fn stream_write(source: &SourceId, stream: Stream, include_closed: bool, state: &StreamState, seen: u64) -> Result<Write, Fault> {
         let row = encode("stream", &keys::stream(source, stream, include_closed), state)?;
         Ok(conditions::put_over("stream", row, seen))
-    }
-
-    /// What the provider said is left. An older word than the one known loses,
-    /// which is as it should be.
-    pub async fn record_quota(&self, key: &Key, quota: &Quota) -> Result<(), Fault> {
-        let row = encode("quota", key, quota)?;
-        let resets_at = quota.resets_at.unwrap_or(Moment(0));
-        self.table.commit(vec![conditions::quota_seen("quota", row, quota.remaining, resets_at)]).await.map(drop)
-    }
-
-    pub async fn quota(&self, key: &Key) -> Result<Option<Quota>, Fault> {
-        self.table.get(key).await?.map(decode).transpose()
     }
 
     /// Puts on record that someone joined a run, remembers their key, and widens

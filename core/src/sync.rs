@@ -24,7 +24,9 @@ mod items;
 mod looking;
 mod missing;
 mod moved;
+mod page;
 mod pages;
+mod purse;
 mod relisting;
 mod removal;
 mod streams;
@@ -32,6 +34,8 @@ mod weather;
 mod workspace;
 
 use held::Held;
+pub(crate) use purse::Purse;
+pub(crate) use weather::redacted;
 
 /// What became of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub enum Slice {
     HeldBack,
     /// There is no such run any more.
     Unknown,
+    /// A credential was looked at: there was no run.
+    Validated,
 }
 
 /// How a kind of source brings its slice to an end.
@@ -107,7 +113,13 @@ impl From<Fault> for Stop {
 /// Works on the run a message names until it ends, has to wait, or `deadline`
 /// is near.
 pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, Fault> {
-    let Job::Sync { of, run: id, epoch } = job;
+    let (of, id, epoch) = match job {
+        Job::Sync { of, run, epoch } => (of, run, epoch),
+        Job::Validate { source, fingerprint } => {
+            crate::credential::validate(plane, source, fingerprint).await?;
+            return Ok(Slice::Validated);
+        }
+    };
     let claimed_by = crate::digest::hex(&plane.chance.bytes::<8>());
     let source = async {
         match of {
@@ -248,7 +260,8 @@ fn conclude(ended: Result<Slice, Stop>) -> Result<Slice, Fault> {
 
 /// The queue gave this message up: its run is buried if nobody went on with it.
 pub async fn bury(plane: &Plane, job: &Job) -> Result<Slice, Fault> {
-    let Job::Sync { of, run: id, epoch } = job;
+    // A look at a credential that failed so often leaves it unknown.
+    let Job::Sync { of, run: id, epoch } = job else { return Ok(Slice::Unknown) };
     loop {
         let Some(run) = plane.store.run(of, *id).await? else { return Ok(Slice::Unknown) };
         let now = plane.clock.now();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::admission::{Surface, webhook_is_active};
 use crate::clock::Moment;
 use crate::error::{Error, Fault, Refusal};
-use crate::model::{Gate, Person, Right, Source, SourceKind, SourceStatus, Work, WorkspaceId};
+use crate::model::{Gate, Limits, Person, Right, Source, SourceKind, SourceStatus, Work, WorkspaceId};
 use crate::plane::Plane;
 use crate::providers;
 use crate::store::items::{Idempotency, Quota};
@@ -19,6 +19,7 @@ use crate::store::{Rows, Subject};
 mod ask;
 mod attempt;
 mod explain;
+mod low;
 mod parking;
 mod record;
 
@@ -166,10 +167,20 @@ pub(crate) async fn monitored(plane: &Plane, workspace: &WorkspaceId) -> Result<
     Ok(monitored)
 }
 
+/// Requests that a source's workspace, else the deployment, leaves to people.
+pub fn floor_of(plane: &Plane, limits: &Limits) -> u64 {
+    limits.quota_floor.unwrap_or(plane.config.quota_floor)
+}
+
 /// Where the quota of a source's provider stands.
 pub fn quota_key(source: &Source) -> Option<Key> {
+    quota_key_of(source, crate::quota::CORE)
+}
+
+/// The same of one of the limits that a provider has.
+pub fn quota_key_of(source: &Source, resource: &str) -> Option<Key> {
     let provider = providers::named(source.provider.as_deref()?)?;
     let base = source.base_url.as_deref().unwrap_or(provider.default_base_url());
     let host = url::Url::parse(base).ok()?;
-    Some(keys::quota(&source.workspace, host.authority(), source.principal(), "core"))
+    Some(keys::quota(&source.workspace, host.authority(), source.principal(), resource))
 }

@@ -71,10 +71,15 @@ impl Vault {
     }
 
     /// Seals a credential for one source and no other.
-    pub async fn seal(&self, credential: &Credential, workspace: &WorkspaceId, source: &SourceId) -> Result<Sealed, Fault> {
+    pub async fn seal(
+        &self,
+        credential: &Credential,
+        fingerprint: String,
+        workspace: &WorkspaceId,
+        source: &SourceId,
+    ) -> Result<Sealed, Fault> {
         let plain = serde_json::to_vec(credential).map_err(|why| Fault::broken("vault", why))?;
         let sealed = self.seal_bytes(plain, &Context::of_credential(workspace, source)).await?;
-        let fingerprint = crate::digest::short_name(&format!("{workspace}\n{}", credential.token));
         Ok(Sealed { sealed: STANDARD.encode(sealed), last4: last4(&credential.token), fingerprint })
     }
 
@@ -213,7 +218,7 @@ mod tests {
         let vault = Vault::File { key: [7; 32] };
         let (acme, web, api) = (WorkspaceId::known("acme"), SourceId::known("web"), SourceId::known("api"));
         let credential = Credential { token: "ghp_canary_1234".into() };
-        let sealed = vault.seal(&credential, &acme, &web).await.expect("sealed");
+        let sealed = vault.seal(&credential, "f".into(), &acme, &web).await.expect("sealed");
         assert_eq!(sealed.last4, "1234");
         assert!(!sealed.sealed.contains("canary") && !format!("{credential:?} {sealed:?} {vault:?}").contains("canary"));
         assert_eq!(vault.open(&sealed, &acme, &web).await.expect("opened"), credential);
@@ -231,7 +236,7 @@ mod tests {
         assert_eq!(vault.open_secret(&secret, &acme, &web).await.expect("opened"), "a canary");
         assert!(vault.open_secret(&secret, &acme, &api).await.is_err() && vault.open(&secret, &acme, &web).await.is_err());
         assert!(secret.last4.is_empty() && secret.fingerprint.is_empty() && !secret.sealed.contains("canary"));
-        let credential = vault.seal(&Credential { token: "ghp".into() }, &acme, &web).await.expect("sealed");
+        let credential = vault.seal(&Credential { token: "ghp".into() }, String::new(), &acme, &web).await.expect("sealed");
         assert!(vault.open_secret(&credential, &acme, &web).await.is_err());
     }
 }

@@ -62,12 +62,38 @@ pub struct SourceView {
     pub held_deletions: u64,
 }
 
-/// Whether there is a credential. It is never shown.
+/// Whether there is a credential, and what its provider made of it. It is never
+/// shown.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CredentialView {
     pub set: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last4: Option<String>,
+    /// Whether the provider accepts it; absent until that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<String>,
+    /// Whose it is, where the provider says so for free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// What a person should know of it, or do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl CredentialView {
+    fn of(source: &Source) -> Self {
+        let check = source.credential_check.as_ref();
+        Self {
+            set: source.credential.is_some(),
+            last4: source.credential.as_ref().map(|sealed| sealed.last4.clone()),
+            accepted: check.and_then(|check| check.accepted),
+            checked_at: check.map(|check| check.at.rfc3339()),
+            login: check.and_then(|check| check.login.clone()),
+            why: check.and_then(|check| check.why.clone()),
+        }
+    }
 }
 
 /// What is known of the webhook.
@@ -109,10 +135,7 @@ impl SourceView {
             base_url: source.base_url.clone(),
             repository: source.repository.clone(),
             principal: source.principal.clone(),
-            credential: CredentialView {
-                set: source.credential.is_some(),
-                last4: source.credential.as_ref().map(|sealed| sealed.last4.clone()),
-            },
+            credential: CredentialView::of(source),
             streams: source.streams.iter().map(|stream| stream.as_str()).collect(),
             monitored: source.monitored,
             path: source.path.clone(),
@@ -135,7 +158,7 @@ impl SourceView {
             next_run_at: None,
             last_triggered_at: shown(gate.last_triggered_at),
             cooldown_until: shown(gate.cool_until.filter(|until| *until > now)),
-            quota: quota.map(QuotaView::from),
+            quota: quota.filter(|quota| quota.is_told()).map(QuotaView::from),
             item_count: gate.item_count,
             held_deletions: gate.held_deletions,
         }

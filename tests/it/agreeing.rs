@@ -124,7 +124,8 @@ async fn some_source(plane: &Plane, dice: &mut Dice, number: usize) -> SourceId 
         let key = quota_key(&source).unwrap();
         let limit = dice.one_of(&[None, Some(60), Some(5_000)]);
         let resets_at = dice.percent(80).then(|| dice.around(now));
-        let quota = Quota { remaining: dice.one_of(&[0, 5, 6, 99, 100, 4_000]), limit, resets_at, seen_at: Some(now) };
+        let remaining = dice.one_of(&[0, 5, 6, 99, 100, 4_000]);
+        let quota = Quota { remaining, limit, resets_at, seen_at: Some(now), ..Quota::default() };
         writes.push(conditions::put("quota", encode("quota", &key, &quota).unwrap()));
     }
     plane.store.table.commit(writes).await.unwrap();

@@ -17,6 +17,7 @@ mod cutting;
 mod events;
 mod histories;
 mod house;
+mod ledger;
 mod mishaps;
 mod parked;
 mod races;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         events::TESTS,
         histories::TESTS,
         house::TESTS,
+        ledger::TESTS,
         mishaps::TESTS,
         parked::TESTS,
         races::TESTS,

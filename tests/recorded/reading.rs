@@ -30,6 +30,7 @@ fn source(repository: &str) -> Source {
         patterns: Vec::new(),
         webhook: Webhook::default(),
         credential: None,
+        credential_check: None,
         credential_changed_at: None,
         limits: Limits::default(),
         settings_version: 1,

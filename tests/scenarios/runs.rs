@@ -86,10 +86,11 @@ async fn keyed(who: &Session<'_>, path: &str, key: &str, body: &Value) -> Answer
     Answer::of("POST", path, request.body(body.to_string())).await
 }
 
-/// The source without what its provider said of the quota, which any reply may.
+/// The source without what its provider said of the quota and of the credential,
+/// which any reply may.
 async fn settled(given: &Given<'_>) -> Value {
     let mut source = given.look().await;
-    source["quota"] = Value::Null;
+    (source["quota"], source["credential"]) = (Value::Null, Value::Null);
     source
 }
 

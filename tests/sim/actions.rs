@@ -12,6 +12,7 @@ use pullcord_core::sync::{Slice, bury, sync};
 use pullcord_core::trigger::{Answer, Ask, trigger};
 use pullcord_core::vault::Credential;
 use pullcord_core::{Error, Plane, cancel, schedule};
+use pullcord_forge::Quota;
 
 use super::history::{CANARY, FILES, History, asker};
 use super::weather::{Fault, http};
@@ -79,15 +80,18 @@ impl History {
         let skew = if self.weather.strikes(Fault::ClockSkewed, 8) { self.weather.below(240) as i64 - 120 } else { 0 };
         let stalls = self.weather.strikes(Fault::WorkerStalled, 8);
         let clock = self.weather.clock.skewed(SignedDuration::from_secs(skew));
-        let http = http(self.forge.clone(), &self.weather, self.plane.config.request_deadline(), stalls);
+        let http = http(self.forge.clone(), self.toll.clone(), &self.weather, self.plane.config.request_deadline(), stalls);
         let plane = Plane { clock: clock.clone(), http, ..self.plane.clone() };
         let deadline = if self.weather.percent(20) { clock.now() } else { clock.now().plus(Duration::from_mins(5)) };
         let (messages, weather, seen) = (self.messages.clone(), self.weather.clone(), self.seen.clone());
         let (id, body) = (message.id, message.body.clone());
-        let Job::Sync { run, .. } = job;
+        let what = match &job {
+            Job::Sync { run, .. } => run.to_string(),
+            Job::Validate { source, .. } => format!("the credential of {source}"),
+        };
         let worker = tokio::spawn(async move {
             let outcome = sync(&plane, &job, deadline).await;
-            weather.note(format!("worked on {run}: {outcome:?}"));
+            weather.note(format!("worked on {what}: {outcome:?}"));
             if let (Ok(Slice::Dropped(NotClaimed::Stale)), Job::Sync { of: Owner::Source(source), run, epoch }) = (&outcome, &job) {
                 seen.lock().unwrap().push((source.clone(), *run, *epoch));
             }
@@ -124,8 +128,9 @@ impl History {
         for letter in std::mem::take(&mut self.letters) {
             let plane = self.plane.clone();
             let job = Job::decode(&letter.body).unwrap();
-            let Job::Sync { run, epoch, .. } = &job;
-            self.watch.given_up(*run, *epoch);
+            if let Job::Sync { run, epoch, .. } = &job {
+                self.watch.given_up(*run, *epoch);
+            }
             self.others.push(tokio::spawn(async move { drop(bury(&plane, &job).await) }));
         }
     }
@@ -221,6 +226,17 @@ impl History {
         };
         let plane = self.plane.clone();
         self.others.push(tokio::spawn(async move { drop(manage::change_source(&plane, &asker(), &source, change).await) }));
+    }
+
+    /// Somebody else uses the token, for nearly all that is left of it.
+    pub(super) fn spend(&mut self) {
+        if !self.weather.strikes(Fault::QuotaSpent, 50) {
+            return;
+        }
+        let quota = self.toll.forge.quota(Some(self.toll.token));
+        let remaining = quota.remaining.min(self.toll.floor + self.weather.below(60) as u64);
+        self.weather.note(format!("others leave {remaining} requests until {}", quota.resets_at));
+        self.toll.forge.set_quota(Some(self.toll.token), Quota { remaining, ..quota });
     }
 
     /// The local process is killed and started again: its queue is gone.

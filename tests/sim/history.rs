@@ -27,10 +27,14 @@ use tokio::task::JoinHandle;
 use super::invariants::Watch;
 use super::mirror;
 use super::table::Rows;
+use super::toll::Toll;
 use super::weather::{Fault, Message, Messages, QueueWay, TableWay, Tally, Touched, Weather, http};
 
 /// A token that must never be seen again.
 pub(super) const CANARY: &str = "canary-of-the-simulation";
+/// Requests that the token has an hour, of which some are kept.
+pub(super) const HOURLY_LIMIT: u64 = 5_000;
+const FLOOR: u64 = 100;
 /// Files that a folder may have.
 pub(super) const FILES: usize = 20;
 
@@ -90,7 +94,7 @@ pub(super) struct History {
     pub(super) workers: Vec<(JoinHandle<()>, String)>,
     pub(super) others: Vec<JoinHandle<()>>,
     panicked: Vec<String>,
-    _forge: Forge,
+    pub(super) toll: Toll,
 }
 
 /// A message that found its run in other hands.
@@ -185,7 +189,7 @@ impl History {
             let clock = clock.clone();
             move || jiff::Timestamp::from_millisecond(clock.now().0).unwrap()
         };
-        let forge = Forge::detached(pullcord_forge::Options { hourly_limit: 1_000_000, ..pullcord_forge::Options::new(Arc::new(now)) });
+        let forge = Forge::detached(pullcord_forge::Options { hourly_limit: HOURLY_LIMIT, ..pullcord_forge::Options::new(Arc::new(now)) });
         let manner = Manner {
             visibility: Duration::from_secs([20, 120, 600][weather.below(3)]),
             most_receives: 1 + weather.below(5) as u32,
@@ -233,7 +237,8 @@ impl History {
             QueueWay { messages: messages.clone(), weather: weather.clone() },
         );
         let router = forge.router();
-        let http = http(router.clone(), &weather, rough.config.request_deadline(), false);
+        let toll = Toll { forge, token: CANARY, floor: FLOOR, broken: Arc::default() };
+        let http = http(router.clone(), toll.clone(), &weather, rough.config.request_deadline(), false);
         let history = Self {
             manner,
             messages,
@@ -252,7 +257,7 @@ impl History {
             others: Vec::new(),
             panicked: Vec::new(),
             weather,
-            _forge: forge,
+            toll,
         };
         (0..FILES).for_each(|number| history.write_file(number));
         history
@@ -280,6 +285,9 @@ impl History {
         if let Some(why) = self.panicked.first() {
             return Err(why.clone());
         }
+        if let Some(why) = self.toll.broken.lock().unwrap().take() {
+            return Err(why);
+        }
         for (source, run, epoch) in std::mem::take(&mut *self.seen.lock().unwrap()) {
             self.watch.stale(&source, run, epoch)?;
         }
@@ -301,6 +309,7 @@ impl History {
             88 => self.restart().await,
             89..92 => self.decide(),
             92 if self.weather.percent(7) => self.delete(),
+            93..95 => self.spend(),
             _ => {}
         }
         let long = if self.manner.deadly { 6 } else { 1 };
@@ -349,6 +358,8 @@ impl History {
     /// Syncs every source twice more in calm weather: what is unfinished is
     /// finished, and then what happened meanwhile is caught up with, also what went.
     async fn catch_up(&mut self) -> Result<(), String> {
+        // Whatever was spent is there again.
+        self.weather.clock.sleep(Duration::from_mins(61)).await;
         for full in [false, true] {
             for source in self.sources.clone() {
                 let options = RunOptions { full, ..RunOptions::default() };

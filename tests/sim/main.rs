@@ -1,6 +1,7 @@
 //! Plays simulated histories: `sim [HISTORIES] [STEPS] [FIRST SEED]`; one seed again
 //! with its log: `sim replay SEED [STEPS]`; or, in a build with the feature
-//! `planted`, one bug after the other until each is found: `sim planted`.
+//! `planted`, one bug after the other until each is found: `sim planted`, or one of
+//! them alone: `sim planted NoFloor`.
 
 use std::process::ExitCode;
 
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("replay") => replay(number(1, 0), number(2, 200) as usize),
         #[cfg(feature = "planted")]
-        Some("planted") => planted(),
+        Some("planted") => planted(arguments.get(1).map(String::as_str)),
         _ => all(number(0, 10_000), number(1, 200) as usize, number(2, 0)),
     }
 }
@@ -71,10 +72,10 @@ fn all(count: u64, steps: usize, first: u64) -> ExitCode {
 
 /// Leaves out one rule after the other: the simulation has to notice each time.
 #[cfg(feature = "planted")]
-fn planted() -> ExitCode {
+fn planted(only: Option<&str>) -> ExitCode {
     use pullcord_core::planted::{Bug, plant};
     let mut unfound = 0;
-    for bug in Bug::ALL {
+    for bug in Bug::ALL.into_iter().filter(|bug| only.is_none_or(|only| format!("{bug:?}") == only)) {
         plant(Some(bug));
         let found = (0..SOON).step_by(20).find_map(|first| Some((first, side_by_side(20, 200, first)?.1?)));
         match found {

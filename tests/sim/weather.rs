@@ -19,6 +19,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tower::ServiceExt;
 
+use super::toll::Toll;
+
 /// Everything that can be done to a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
@@ -46,10 +48,11 @@ pub enum Fault {
     FolderEdited,
     FolderEmptied,
     FolderRestored,
+    QuotaSpent,
 }
 
 impl Fault {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::TableRefused,
         Self::TableAnswerLost,
         Self::SendRefused,
@@ -74,6 +77,7 @@ impl Fault {
         Self::FolderEdited,
         Self::FolderEmptied,
         Self::FolderRestored,
+        Self::QuotaSpent,
     ];
 }
 
@@ -302,10 +306,10 @@ impl HttpConnector for QueueWay {
 }
 
 /// The way to the forge, whose pages are made small.
-pub(super) fn http(forge: axum::Router, weather: &Weather, deadline: Duration, stalls: bool) -> Http {
+pub(super) fn http(forge: axum::Router, toll: Toll, weather: &Weather, deadline: Duration, stalls: bool) -> Http {
     let weather = weather.clone();
     Http::new(Arc::new(move |outgoing| {
-        let (forge, weather) = (forge.clone(), weather.clone());
+        let (forge, toll, weather) = (forge.clone(), toll.clone(), weather.clone());
         Box::pin(async move {
             weather.pass(300).await;
             if stalls && weather.percent(20) {
@@ -313,14 +317,20 @@ pub(super) fn http(forge: axum::Router, weather: &Weather, deadline: Duration, s
                 weather.note("a worker stalls");
                 weather.clock.sleep(Duration::from_mins(20)).await;
             }
-            let answer = answered(forge, &weather, outgoing, deadline).await;
+            let answer = answered(forge, &toll, &weather, outgoing, deadline).await;
             weather.pass(100).await;
             answer
         })
     }))
 }
 
-async fn answered(forge: axum::Router, weather: &Weather, outgoing: Outgoing, deadline: Duration) -> Result<Reply, Unanswered> {
+async fn answered(
+    forge: axum::Router,
+    toll: &Toll,
+    weather: &Weather,
+    outgoing: Outgoing,
+    deadline: Duration,
+) -> Result<Reply, Unanswered> {
     let rough = weather.rough();
     let said = |status, headers: &[(&str, &str)], body: &str| {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -358,6 +368,7 @@ async fn answered(forge: axum::Router, weather: &Weather, outgoing: Outgoing, de
     {
         request = request.header(name, value);
     }
+    toll.count(url.path());
     let response = forge.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let status = response.status().as_u16();
     let headers =

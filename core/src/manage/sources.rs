@@ -4,6 +4,7 @@ use super::check::{Check, check_path};
 use super::{admin, all_well, checked_id, checked_name, line};
 use crate::admission::Surface;
 use crate::clock::Moment;
+use crate::credential;
 use crate::error::Error;
 use crate::model::{Limits, Project, ProjectId, Right, Source, SourceId, SourceKind, Webhook, Work, WorkspaceId, is_id};
 use crate::plane::Plane;
@@ -69,6 +70,7 @@ pub(super) fn documents(workspace: &WorkspaceId, project: &ProjectId, name: &str
         webhook: Webhook::default(),
         credential: None,
         credential_changed_at: None,
+        credential_check: None,
         limits,
         settings_version: 1,
         created_at: now,
@@ -149,7 +151,7 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
     all_well(check.complaints)?;
     let id = SourceId::known(&new.id);
     let credential = match &new.credential {
-        Some(credential) => Some(plane.vault.seal(credential, workspace, &id).await?),
+        Some(credential) => Some(credential::seal(plane, credential, workspace, &id).await?),
         None => None,
     };
     let secret = match &new.webhook_secret {
@@ -171,6 +173,7 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         patterns: new.patterns,
         webhook: Webhook { active: new.webhook_active, secret },
         credential_changed_at: credential.is_some().then(|| plane.clock.now()),
+        credential_check: None,
         credential,
         limits,
         settings_version: 1,
@@ -185,7 +188,10 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         _ => None,
     };
     match plane.store.create_source(&source, namesake.as_ref().map(|(project, is_new)| (project, *is_new)), audit).await? {
-        None => Ok(source),
+        None => {
+            credential::look_at(plane, &source).await;
+            Ok(source)
+        }
         Some("project") => Err(Error::Conflict(format!("the project id {} is taken", source.id))),
         Some(_) => Err(Error::Conflict(format!("the source id {} is taken", source.id))),
     }
@@ -218,9 +224,9 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         let mut source = before.clone();
         apply(plane, &mut source, &change)?;
         if let Some(credential) = &change.credential {
-            source.credential_changed_at = Some(plane.clock.now());
+            (source.credential_changed_at, source.credential_check) = (Some(plane.clock.now()), None);
             source.credential = match credential {
-                Some(credential) => Some(plane.vault.seal(credential, &source.workspace, id).await?),
+                Some(credential) => Some(credential::seal(plane, credential, &source.workspace, id).await?),
                 None => None,
             };
         }
@@ -258,6 +264,9 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         let mut with = if moves { Store::forgotten_streams(&before) } else { Vec::new() };
         with.push(audit);
         if plane.store.change_source(&source, before.version, with_gate, with).await? {
+            if change.credential.is_some() || source.base_url != before.base_url {
+                credential::look_at(plane, &source).await;
+            }
             return Ok(source);
         }
     }

@@ -83,6 +83,9 @@ pub struct Source {
     pub credential: Option<Sealed>,
     #[serde(default)]
     pub credential_changed_at: Option<Moment>,
+    /// What is known of the credential since it was given.
+    #[serde(default)]
+    pub credential_check: Option<Checked>,
     /// The workspace's limits, kept here too so that a trigger finds them in
     /// the same read as the source.
     #[serde(default)]
@@ -105,8 +108,30 @@ impl Source {
     /// Whose limit its requests count against.
     pub fn principal(&self) -> &str {
         let fingerprint = self.credential.as_ref().map(|sealed| sealed.fingerprint.as_str()).filter(|print| !print.is_empty());
-        self.principal.as_deref().or(fingerprint).unwrap_or("anonymous")
+        let login = self.credential_check.as_ref().and_then(|check| check.login.as_deref()).filter(|login| is_plain(login));
+        self.principal.as_deref().or(login).or(fingerprint).unwrap_or("anonymous")
     }
+}
+
+/// Whether a login may stand in a row's key.
+fn is_plain(login: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte);
+    !login.is_empty() && login.len() <= 100 && login.bytes().all(fits)
+}
+
+/// What a provider made of a credential.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// Unset if that could not be found out.
+    #[serde(default)]
+    pub accepted: Option<bool>,
+    pub at: Moment,
+    /// Whose credential it is, where the provider says so.
+    #[serde(default)]
+    pub login: Option<String>,
+    /// What a person should know, or do.
+    #[serde(default)]
+    pub why: Option<String>,
 }
 
 /// What was said of a source's webhook. What came of it stands at the gate.

@@ -13,7 +13,7 @@ use url::form_urlencoded::Serializer;
 use super::address::has_two_plain_parts;
 use super::entries::read_each;
 use super::verdict::speaks_of;
-use super::{Delivery, Page, PageRequest, Provider, Reply, Sent, Unreadable, Verdict, Wanted, judge};
+use super::{Delivery, Introduced, Page, PageRequest, Provider, Reply, Sent, Unreadable, Verdict, Wanted, judge, limit_of};
 use crate::clock::Moment;
 use crate::model::{Source, Stream};
 use crate::vault::Credential;
@@ -87,6 +87,18 @@ impl Provider for Bitbucket {
         vec![("authorization", shown)]
     }
 
+    /// Tokens of a repository, a project or a workspace may not ask who they are.
+    fn probe(&self, source: &Source) -> PageRequest {
+        let list = self.begin(source, Stream::PullRequests, Wanted::default());
+        PageRequest { url: format!("{}/2.0/user", root(source)), single: true, ..list }
+    }
+
+    fn introduce(&self, reply: &Reply) -> Introduced {
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let names = ["username", "nickname", "display_name"];
+        Introduced { login: names.iter().find_map(|name| body[*name].as_str()).map(str::to_owned), limit: limit_of(reply) }
+    }
+
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable> {
         let listing = pages::Listing::of(asked, reply)?;
         let next = pages::next(asked, &listing)?;
@@ -135,13 +147,17 @@ impl Provider for Bitbucket {
     }
 }
 
-/// Where a stream's list is. The version belongs to the base, but may be left out
-/// of it.
-fn list(source: &Source, stream: Stream) -> String {
+/// Where the API is, without its version, which belongs to the base but may be left
+/// out of it.
+fn root(source: &Source) -> &str {
     let base = source.base_url.as_deref().unwrap_or(Bitbucket.default_base_url()).trim_end_matches('/');
-    let base = base.strip_suffix("/2.0").unwrap_or(base);
+    base.strip_suffix("/2.0").unwrap_or(base)
+}
+
+/// Where a stream's list is.
+fn list(source: &Source, stream: Stream) -> String {
     let list = if stream == Stream::PullRequests { "pullrequests" } else { "issues" };
-    format!("{base}/2.0/repositories/{}/{list}", source.repository.as_deref().unwrap_or_default())
+    format!("{}/2.0/repositories/{}/{list}", root(source), source.repository.as_deref().unwrap_or_default())
 }
 
 fn in_its_words(sentence: &str, words: &str) -> String {

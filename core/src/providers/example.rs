@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::address::{has_two_plain_parts, repository_url};
 use super::entries::read_each;
 use super::verdict::speaks_of;
-use super::{Page, PageRequest, Provider, Reply, Unreadable, Verdict, Wanted, judge, next_link};
+use super::{Introduced, Page, PageRequest, Provider, Reply, Unreadable, Verdict, Wanted, judge, limit_of, next_link};
 use crate::clock::Moment;
 use crate::model::{Item, ItemType, Source, Stream};
 use crate::vault::Credential;
@@ -99,6 +99,17 @@ impl Provider for Example {
         vec![("authorization", format!("token {}", credential.token))]
     }
 
+    /// Whoever has a good credential is told who they are.
+    fn probe(&self, source: &Source) -> PageRequest {
+        let list = self.begin(source, Stream::Issues, Wanted::default());
+        PageRequest { url: format!("{}/user", base(source)), single: true, ..list }
+    }
+
+    fn introduce(&self, reply: &Reply) -> Introduced {
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        Introduced { login: body["login"].as_str().map(str::to_owned), limit: limit_of(reply) }
+    }
+
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable> {
         let unreadable = |why: &dyn std::fmt::Display| Unreadable(format!("not a list of issues: {why}"));
         let entries = match serde_json::from_slice(&reply.body).map_err(|why| unreadable(&why))? {
@@ -122,9 +133,12 @@ impl Provider for Example {
     }
 }
 
+fn base(source: &Source) -> &str {
+    source.base_url.as_deref().unwrap_or(Example.default_base_url()).trim_end_matches('/')
+}
+
 fn list(source: &Source) -> String {
-    let base = source.base_url.as_deref().unwrap_or(Example.default_base_url()).trim_end_matches('/');
-    format!("{base}/repos/{}/issues", source.repository.as_deref().unwrap_or_default())
+    format!("{}/repos/{}/issues", base(source), source.repository.as_deref().unwrap_or_default())
 }
 
 fn item(source: &Source, issue: Issue) -> Item {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::address::{has_two_plain_parts, repository_url};
 use super::verdict::gone;
-use super::{Delivery, Page, PageRequest, Provider, Reply, Sent, Unreadable, Wanted};
+use super::{Delivery, Introduced, Limit, Page, PageRequest, Provider, Reply, Sent, Unreadable, Wanted};
 use crate::clock::Moment;
 use crate::model::{Source, Stream};
 use crate::vault::Credential;
@@ -115,6 +115,29 @@ impl Provider for GitHub {
         }
     }
 
+    /// What has not changed is free to whoever has a name.
+    fn is_free(&self, reply: &Reply) -> bool {
+        reply.status == 304
+    }
+
+    /// The one address that costs nothing. It does not say whose credential it is;
+    /// the one that does costs a request.
+    fn probe(&self, source: &Source) -> PageRequest {
+        let list = self.begin(source, Stream::Issues, Wanted::default());
+        PageRequest { url: format!("{}/rate_limit", base(source)), single: true, ..list }
+    }
+
+    fn introduce(&self, reply: &Reply) -> Introduced {
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let core = &body["resources"]["core"];
+        let limit = core["remaining"].as_u64().map(|remaining| Limit {
+            remaining,
+            limit: core["limit"].as_u64(),
+            resets_at: core["reset"].as_i64().map(|seconds| Moment(seconds.saturating_mul(1000))),
+        });
+        Introduced { login: None, limit }
+    }
+
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable> {
         let what = asked.stream.as_str().replace('_', " ");
         let unreadable = |why: &dyn std::fmt::Display| Unreadable(format!("not a list of {what}: {why}"));
@@ -139,10 +162,14 @@ impl Provider for GitHub {
     }
 }
 
+/// Where the API is.
+fn base(source: &Source) -> &str {
+    source.base_url.as_deref().unwrap_or(GitHub.default_base_url()).trim_end_matches('/')
+}
+
 /// Where a list of a source's repository is.
 fn address(source: &Source, list: &str) -> String {
-    let base = source.base_url.as_deref().unwrap_or(GitHub.default_base_url()).trim_end_matches('/');
-    format!("{base}/repos/{}/{list}", source.repository.as_deref().unwrap_or_default())
+    format!("{}/repos/{}/{list}", base(source), source.repository.as_deref().unwrap_or_default())
 }
 
 fn external_id(source: &Source, kind: &str, number: u64, html_url: Option<&str>) -> String {

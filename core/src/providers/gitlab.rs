@@ -9,10 +9,11 @@ mod vulnerabilities;
 
 use std::time::Duration;
 
+use serde_json::Value;
 use url::Url;
 
 use super::verdict::gone;
-use super::{Delivery, Page, PageRequest, Provider, Reply, Sent, Unreadable, Verdict, Wanted};
+use super::{Delivery, Introduced, Page, PageRequest, Provider, Reply, Sent, Unreadable, Verdict, Wanted, limit_of};
 use crate::clock::Moment;
 use crate::model::{Item, ItemType, Source, Stream};
 use crate::vault::Credential;
@@ -93,6 +94,16 @@ impl Provider for GitLab {
             Stream::Alerts => vulnerabilities::read(source, asked, reply),
             Stream::Issues | Stream::PullRequests => entries::read(source, asked, reply),
         }
+    }
+
+    /// Who has a token that may only read a repository is not told who they are.
+    fn probe(&self, source: &Source) -> PageRequest {
+        PageRequest { single: true, ..get(Stream::Issues, format!("{}{REST}/user", site(source))) }
+    }
+
+    fn introduce(&self, reply: &Reply) -> Introduced {
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        Introduced { login: body["username"].as_str().map(str::to_owned), limit: limit_of(reply) }
     }
 
     /// What GitLab says is left, it says of a minute.

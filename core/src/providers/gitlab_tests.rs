@@ -21,6 +21,7 @@ pub(super) fn source() -> Source {
         webhook: Webhook::default(),
         credential: None,
         credential_changed_at: None,
+        credential_check: None,
         limits: crate::model::Limits::default(),
         settings_version: 1,
         created_at: Moment(0),

@@ -23,6 +23,7 @@ pub(super) fn source(provider: &str) -> Source {
         webhook: Webhook::default(),
         credential: None,
         credential_changed_at: None,
+        credential_check: None,
         limits: Limits::default(),
         settings_version: 1,
         created_at: Moment(0),

@@ -60,6 +60,12 @@ pub fn limit_of(reply: &Reply) -> Option<Limit> {
     })
 }
 
+/// Which of its limits a reply speaks of, where the provider has several.
+pub fn resource_of(reply: &Reply) -> String {
+    let plain = |name: &&str| !name.is_empty() && name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    reply.header("x-ratelimit-resource").filter(plain).unwrap_or(crate::quota::CORE).to_owned()
+}
+
 /// The end of a window is told as a moment by some, and by others as a time from
 /// now. A number that would be a moment before 2001 is such a time.
 fn reset_of(reply: &Reply, seconds: u64) -> Option<Moment> {

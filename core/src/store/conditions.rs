@@ -98,15 +98,15 @@ pub fn quota_left(what: &'static str, key: Key, floor: u64, now: Moment) -> Writ
     Write { what, action: Action::Check(key), condition: Some(enough) }
 }
 
-/// Records what a reply said is left. Within one window replies only lower it,
-/// for they may overtake each other; a later window replaces it.
-pub fn quota_seen(what: &'static str, row: Row, remaining: u64, resets_at: Moment) -> Write {
-    let newer = condition(
-        "attribute_not_exists(PK) OR attribute_not_exists(resets_at) OR resets_at < :reset \
-         OR (resets_at = :reset AND remaining > :remaining)",
-        [(":reset", number(resets_at.0)), (":remaining", number(remaining))],
-    );
-    Write { what, action: Action::Put(row), condition: Some(newer) }
+/// Puts a row of the ledger over the one that was read. Rows of earlier builds had
+/// no version.
+pub fn put_over_ledger(what: &'static str, row: Row, seen: u64) -> Write {
+    let unversioned = || {
+        let mut built = condition("attribute_not_exists(#version)", []);
+        built.names.insert("#version".into(), "version".into());
+        built
+    };
+    Write { what, action: Action::Put(row), condition: Some(if seen == 0 { unversioned() } else { version_is(seen) }) }
 }
 
 /// Adds one to a folded audit row, making it on the first time.

@@ -37,16 +37,55 @@ pub struct RunPointer {
     pub owner: Owner,
 }
 
-/// What a provider last said is left for a principal.
+/// What a provider last said is left for a principal, and what of it is lent to
+/// workers. Before the first reply nobody knows; only what is lent counts then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
     pub remaining: u64,
     #[serde(default)]
     pub limit: Option<u64>,
+    /// Unset if no end of the window is known.
     #[serde(default)]
     pub resets_at: Option<Moment>,
+    /// When a reply was last heard of; unset if none was in this window.
     #[serde(default)]
     pub seen_at: Option<Moment>,
+    /// The provider answers and does not tell what is left.
+    #[serde(default)]
+    pub untold: bool,
+    /// Requests that workers reserved and have not accounted for.
+    #[serde(default)]
+    pub reserved: u64,
+    /// How many of them find out what is left, and when the last of these was sent.
+    #[serde(default)]
+    pub probing: u64,
+    #[serde(default)]
+    pub probed_at: Option<Moment>,
+    /// When a worker that spent was last told what is left.
+    #[serde(default)]
+    pub spent_at: Option<Moment>,
+    /// Grows when what was reserved is forgotten: a lot of an earlier era is not
+    /// given back any more.
+    #[serde(default)]
+    pub era: u64,
+    /// Who wrote the row, to know one's own write whose answer was lost.
+    #[serde(default)]
+    pub by: String,
+    #[serde(default)]
+    pub version: u64,
+}
+
+impl Quota {
+    /// Whether it says what is left.
+    pub fn is_told(&self) -> bool {
+        self.seen_at.is_some() && !self.untold
+    }
+}
+
+/// The key by which fingerprints of credentials are made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeploymentKey {
+    pub key: String,
 }
 
 /// Who did what, when, and on which facts.

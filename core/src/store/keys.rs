@@ -43,6 +43,7 @@ pub const ROWS: &[RowKind] = &[
     row("token_listing", "W#{workspace}", "T#{id}"),
     row("workspace_listing", "W#*", "L#{workspace}"),
     row("quota", "W#{workspace}", "Q#{host}#{principal}#{resource}"),
+    row("deployment_key", "W#*", "K"),
     row("project", "P#{project}", "~C"),
     row("source", "S#{source}", "~C"),
     row("gate", "S#{source}", "~G"),
@@ -170,6 +171,11 @@ pub fn moved(source: &SourceId) -> Key {
 
 pub fn quota(workspace: &WorkspaceId, host: &str, principal: &str, resource: &str) -> Key {
     key(workspace_partition(workspace), format!("Q#{host}#{principal}#{resource}"))
+}
+
+/// Where the deployment keeps the key of its fingerprints.
+pub fn deployment_key() -> Key {
+    key(workspace_partition(&WorkspaceId::deployment()), "K")
 }
 
 /// How the slots of a workspace begin, and the runs that wait for one.

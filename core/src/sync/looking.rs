@@ -73,7 +73,10 @@ impl Reading<'_> {
                     }
                     Ok(Found::There(found)) => looked.there.push(*found),
                     Ok(Found::Unclear) => {}
-                    Err(end) => return Ok(Err(end)),
+                    Err(end) => {
+                        self.purse.settle(held.plane).await;
+                        return Ok(Err(end));
+                    }
                 }
             }
             looked.ids.push(id);
@@ -88,10 +91,13 @@ impl Reading<'_> {
             self.stream = stream;
             match self.is_there(held).await? {
                 Ok(is_there) => looked.in_vain |= !is_there,
-                Err(end) => return Ok(Err(end)),
+                Err(end) => {
+                    self.purse.settle(held.plane).await;
+                    return Ok(Err(end));
+                }
             }
         }
-        self.record_quota(held).await;
+        self.purse.settle(held.plane).await;
         Ok(Ok(looked))
     }
 

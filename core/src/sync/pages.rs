@@ -4,32 +4,24 @@
 //! next page is fetched while this one is written. There is never more than one
 //! request under way for a source.
 
-use std::time::Duration;
-
 use super::held::Held;
-use super::items::{Changes, compare, count, parts, writes};
 use super::moved::Whereabouts;
-use super::relisting::{self, MOST_UNREAD};
+use super::purse::Purse;
+use super::relisting;
 use super::streams::{self, Place};
 use super::weather::{MOST_TRIES, origin, redacted};
 use super::{End, Stop};
 use crate::clock::Moment;
 use crate::error::Fault;
 use crate::http::{Outgoing, Unanswered};
-use crate::model::{Item, Run, Source, Stage, Stream, StreamState, Validator};
+use crate::model::{Run, Source, Stream, StreamState, Validator};
 use crate::plane::Plane;
 use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, absolute, limit_of, stays_home};
-use crate::store::items::{Quota, UnreadLink};
-use crate::trigger::quota_key;
+use crate::store::items::UnreadLink;
 use crate::vault::Credential;
 
 /// A stream that the provider does not have is a warning, never "no data".
 pub(super) const NOT_AVAILABLE: &str = "STREAM_NOT_AVAILABLE";
-/// A window so short only sets the pace: who waits for its end waits moments, and
-/// nobody is refused for it.
-const PACED: Duration = Duration::from_mins(5);
-/// Replies between two notes of the quota.
-const QUOTA_EVERY: u64 = 10;
 
 /// What one slice needs all along.
 pub(super) struct Reading<'a> {
@@ -49,8 +41,10 @@ pub(super) struct Reading<'a> {
     pub(super) unavailable: bool,
     /// What the stream is validated by from now on; none of it if nothing can be.
     pub(super) fresh: Option<Option<Validator>>,
-    /// What the last replies said is left, and is yet to be recorded.
-    quota: Option<Quota>,
+    /// What it may still ask for.
+    pub(super) purse: Purse,
+    /// Whether the credential is accepted, as far as replies say.
+    accepted: Option<bool>,
 }
 
 /// What a reply comes to.
@@ -67,6 +61,8 @@ pub(super) enum Met {
 pub(super) enum Fetched {
     Reply(Reply),
     Unanswered(Unanswered),
+    /// It was not sent: this is how the slice ends instead.
+    Kept(Result<End, Stop>),
 }
 
 pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, Stop> {
@@ -85,11 +81,19 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         }
         Some(Place::Done(_) | Place::Missing { .. } | Place::Finished) => match reading.finish(held).await? {
             Ok(next) => next,
-            Err(end) => return Ok(end),
+            Err(end) => {
+                reading.purse.settle(held.plane).await;
+                return Ok(end);
+            }
         },
         None => reading.begin(&mut held.run),
     };
-    Box::pin(reading.pages(held, request)).await
+    let ended = Box::pin(reading.pages(held, request)).await;
+    reading.purse.settle(held.plane).await;
+    if let (Some(accepted), Ok(_)) = (reading.accepted, &ended) {
+        crate::credential::learn(held.plane, source, accepted).await;
+    }
+    ended
 }
 
 impl<'a> Reading<'a> {
@@ -118,7 +122,8 @@ impl<'a> Reading<'a> {
             unread_links: Vec::new(),
             whereabouts: Whereabouts::known(held.plane.store.moved(&source.id).await?),
             fresh: None,
-            quota: None,
+            purse: Purse::new(held.plane, source, provider),
+            accepted: None,
         }))
     }
 
@@ -150,7 +155,7 @@ impl<'a> Reading<'a> {
                 return Ok(end);
             }
             let next = page.next.clone();
-            let ahead = next.clone().filter(|_| !held.time_is_up());
+            let ahead = next.clone().filter(|_| !held.time_is_up() && self.purse.take(&held.run, held.now()));
             let (plane, reader) = (held.plane, &*self);
             let fetching = async {
                 match &ahead {
@@ -161,7 +166,6 @@ impl<'a> Reading<'a> {
             let (committed, early) = futures::join!(reader.commit(held, page, again), fetching);
             self.state = committed?;
             self.whereabouts.written();
-            self.record_quota(held).await;
             let Some(next) = next else {
                 match self.finish(held).await? {
                     Ok(first) => {
@@ -172,9 +176,16 @@ impl<'a> Reading<'a> {
                     Err(end) => return Ok(end),
                 }
             };
-            let Some(early) = early else { return Ok(End::TimeUp) };
-            held.run.calls.made += 1;
-            (request, fetched) = (next, early);
+            if let Some(early) = early {
+                held.run.calls.made += 1;
+                (request, fetched) = (next, early);
+                continue;
+            }
+            if held.time_is_up() {
+                return Ok(End::TimeUp);
+            }
+            request = next;
+            fetched = self.ask(held, &request).await;
         }
     }
 
@@ -182,6 +193,7 @@ impl<'a> Reading<'a> {
     pub(super) async fn read(&mut self, held: &mut Held<'_>, request: &mut PageRequest, fetched: Fetched) -> Result<Met, Stop> {
         let mut status = 0;
         let verdict = match fetched {
+            Fetched::Kept(end) => return end.map(Met::End),
             Fetched::Unanswered(why @ Unanswered::Forbidden(_)) => {
                 return Ok(Met::End(End::failed("ADDRESS_NOT_ALLOWED", why.to_string(), Some(request.url.clone()))));
             }
@@ -192,9 +204,15 @@ impl<'a> Reading<'a> {
             Fetched::Reply(reply) => {
                 held.run.calls.met(&endpoint(request), &reply.status.to_string());
                 held.heartbeat().await?;
-                self.note(held, &reply, request);
+                self.note(held, &reply);
                 status = reply.status;
-                match self.provider.judge(request, &reply) {
+                let verdict = self.provider.judge(request, &reply);
+                self.accepted = match verdict {
+                    Verdict::Unauthenticated(_) => Some(false),
+                    Verdict::Readable | Verdict::Unchanged => Some(true),
+                    _ => self.accepted,
+                };
+                match verdict {
                     // What was asked for with a validator is as it was then.
                     Verdict::Unchanged if self.validator(&held.run, request).is_some() => return Ok(Met::Page(Page::default())),
                     Verdict::Unchanged => Verdict::Retry("it says that nothing changed, which it was not asked".into()),
@@ -258,7 +276,12 @@ impl<'a> Reading<'a> {
         }
     }
 
-    pub(super) async fn ask(&self, held: &mut Held<'_>, request: &PageRequest) -> Fetched {
+    pub(super) async fn ask(&mut self, held: &mut Held<'_>, request: &PageRequest) -> Fetched {
+        match self.purse.draw(held).await {
+            Ok(None) => {}
+            Ok(Some(end)) => return Fetched::Kept(Ok(end)),
+            Err(stop) => return Fetched::Kept(Err(stop)),
+        }
         held.run.calls.made += 1;
         let validator = self.validator(&held.run, request).map(str::to_owned);
         self.fetch(held.plane, request, validator.as_deref()).await
@@ -270,133 +293,23 @@ impl<'a> Reading<'a> {
         let Some(why) = self.provider.gone(request, reply) else { return Ok(None) };
         held.run.calls.met(&endpoint(request), &reply.status.to_string());
         held.heartbeat().await?;
-        self.note(held, reply, request);
+        self.note(held, reply);
         Ok(Some(why))
     }
 
     /// Keeps what a reply says besides its items: the provider's time, and what
     /// is left of its quota.
-    fn note(&mut self, held: &mut Held<'_>, reply: &Reply, request: &PageRequest) {
+    fn note(&mut self, held: &mut Held<'_>, reply: &Reply) {
         if held.run.provider_date.is_none() {
             held.run.provider_date = reply.header("date").and_then(Moment::parse_http_date);
         }
         if reply.status == 304 {
             held.run.calls.not_modified += 1;
         }
+        self.purse.hear(reply, held.now());
         let Some(limit) = limit_of(reply) else { return };
         held.run.quota_before = held.run.quota_before.or(Some(limit.remaining));
         held.run.quota_after = Some(limit.remaining);
-        if self.provider.window() <= PACED {
-            return;
-        }
-        let near = limit.remaining <= held.plane.config.quota_floor;
-        if near || held.run.calls.made % QUOTA_EVERY == 1 || request.number == 1 {
-            let quota = Quota { remaining: limit.remaining, limit: limit.limit, resets_at: limit.resets_at, seen_at: Some(held.now()) };
-            self.quota = Some(quota);
-        }
-    }
-
-    /// Records what is left, once the run is known to be ours still. It is advice
-    /// to the next trigger: failing to write it must not fail this run.
-    pub(super) async fn record_quota(&mut self, held: &Held<'_>) {
-        let (Some(quota), Some(key)) = (self.quota.take(), quota_key(self.source)) else { return };
-        if let Err(why) = held.plane.store.record_quota(&key, &quota).await {
-            tracing::warn!(decision = "quota.unrecorded", error = %why);
-        }
-        let metric = [("QuotaRemaining", quota.remaining as f64, "Count")];
-        crate::telemetry::emit(&held.plane.config, held.now(), &metric, &[("Provider", self.provider.name())]);
-    }
-
-    /// Keeps alerts apart, for whoever shows them so.
-    pub(super) fn attribute(&self, run: &mut Run, held: &Held<'_>) {
-        if self.stream == Stream::Alerts {
-            run.results.were_alerts(&held.run.results);
-        }
-    }
-
-    /// Writes a page, in as many parts as its changes need. Only the last moves
-    /// the run on to the next page; the ones before remember what they counted,
-    /// in case the page is read again.
-    /// What somebody links by hand at the same moment is compared again as it is then.
-    async fn commit(&self, held: &mut Held<'_>, page: Page, again: Vec<String>) -> Result<StreamState, Stop> {
-        let mut tries = 0;
-        loop {
-            match self.try_commit(held, &page, &again).await {
-                Err(Stop::Outrun(_)) if tries < MOST_TRIES => tries += 1,
-                tried => return tried,
-            }
-        }
-    }
-
-    async fn try_commit(&self, held: &mut Held<'_>, page: &Page, again: &[String]) -> Result<StreamState, Stop> {
-        let include_closed = held.run.options.include_closed;
-        let noted = relisting::noted(&held.run, self.stream, page, held.now())?;
-        let newest = page.items.iter().filter_map(|item| item.updated_at).max();
-        let counted = held.run.counted.clone();
-        let found: Vec<Item> = page.items.iter().filter(|item| !counted.contains(&item.id())).cloned().collect();
-        let read = found.len() as u64;
-        let wanted = |item: &Item| include_closed || !item.is_closed();
-        let (store, source) = (&held.plane.store, &self.source.id);
-        let comparing = compare(store, source, held.run.id, found, |before, now| before == now, wanted);
-        let (mut changes, has_by_hand) = futures::try_join!(comparing, store.has_by_hand(source))?;
-        if has_by_hand {
-            changes.link_by_title(store, source).await?;
-        }
-        let Changes { changed, skipped, mut titles } = changes;
-        let dropped = read.saturating_sub((changed.len() + skipped.len()) as u64);
-        let mut parts = parts(changed);
-        let last = parts.pop().unwrap_or_default();
-        for part in parts {
-            let mut run = held.run.clone();
-            run.progress.stage = Some(Stage::Updating);
-            run.progress.processed += part.len() as u64;
-            run.counted.extend(part.iter().map(|one| one.id.clone()));
-            count(&mut run.results, &part);
-            self.attribute(&mut run, held);
-            let writes = writes(&part, &mut titles, &self.source.id, run.id, held.now())?;
-            held.commit_part(run, writes).await?;
-        }
-        let mut run = held.run.clone();
-        run.progress.stage = Some(Stage::Fetching);
-        run.progress.page += 1;
-        run.progress.processed += last.len() as u64 + skipped.len() as u64 + dropped + page.rejected.len() as u64;
-        run.progress.total = page.total.or(run.progress.total).map(|total| total.max(run.progress.processed));
-        run.newest_seen = run.newest_seen.max(newest);
-        run.counted.clear();
-        run.again = again.to_vec();
-        for id in page.rejected.iter().filter_map(|rejected| rejected.id.clone()) {
-            if run.unread.len() < MOST_UNREAD && !run.unread.contains(&id) {
-                run.unread.push(id);
-            }
-        }
-        if let Some(next) = page.next.as_ref().filter(|_| run.progress.page.is_power_of_two()) {
-            run.met = Some(fingerprint(next));
-        }
-        run.results.skipped += skipped.len() as u64;
-        run.results.failed += page.rejected.len() as u64;
-        for rejected in &page.rejected {
-            let message = format!("{} could not be understood and was left out: {}", rejected.which, rejected.why);
-            run.warn("ITEM_REJECTED", &message, Some(&rejected.which));
-        }
-        count(&mut run.results, &last);
-        self.attribute(&mut run, held);
-        let mut with = writes(&last, &mut titles, &self.source.id, run.id, held.now())?;
-        if let Some((relisting, seen)) = noted {
-            run.relisting = Some(relisting);
-            with.extend(seen);
-        }
-        let mut state = self.state.clone();
-        if let (Some(next), None) = (&page.next, run.since) {
-            // A first run keeps its place where the next run finds it, however
-            // this one may end.
-            state.cursor = Some(serde_json::to_string(next).map_err(|why| Fault::broken("checkpoint", why))?);
-            state.begun_at = state.begun_at.or(Some(streams::reached(&run)));
-            with.push(self.remember(&mut state, include_closed)?);
-        }
-        with.extend(self.whereabouts_write()?);
-        run.next_request = page.next.clone().map_or(Place::Done(self.stream), Place::Page).kept()?;
-        held.commit_part(run, with).await?;
-        Ok(state)
     }
 }
 

@@ -21,7 +21,7 @@ const LONGEST_WORDS: usize = 300;
 impl Reading<'_> {
     /// Decides on a reply that is no page: try again, wait, or end.
     pub(super) async fn weather(&mut self, held: &mut Held<'_>, request: &PageRequest, verdict: Verdict) -> Result<Met, Stop> {
-        self.record_quota(held).await;
+        self.purse.settle(held.plane).await;
         let at = Some(request.url.clone());
         let (wait, why, code) = match verdict {
             Verdict::Retry(why) => (Wait::Unknown, why, "PROVIDER_UNAVAILABLE"),
@@ -108,7 +108,7 @@ impl Verdict {
 
 /// A provider's words without a secret that they may repeat, and short enough to
 /// show.
-pub(super) fn redacted(text: &str, secret: Option<&str>) -> String {
+pub(crate) fn redacted(text: &str, secret: Option<&str>) -> String {
     let mut clean = text.to_owned();
     for form in secret.map(forms).unwrap_or_default() {
         clean = clean.replace(&form, "[redacted]");

@@ -1,22 +1,21 @@
 //! One trigger on its way through the gate.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tracing::info;
 
 use super::record::{self, audit_of, made_way, refuse};
-use super::{Answer, Ask, IdempotencyKey, Would, cooldown, quota_key, quota_low, repeat};
+use super::{Answer, Ask, IdempotencyKey, Would, cooldown, floor_of, low, quota_key, quota_low, repeat};
 use crate::admission::{Admission, Asked, OnBlocked, OnConflict, Surface, admit, cooling, lowered, park, refused_until};
 use crate::clock::Moment;
 use crate::error::{Error, Fault, Refusal};
 use crate::estimate;
-use crate::model::{Gate, Owner, Run, RunId, RunStatus, Source, SourceId, SourceKind, Trigger, Work, WorkspaceId};
+use crate::model::{Gate, Owner, Run, RunId, RunStatus, Source, SourceId, SourceKind, Trigger, Work};
 use crate::moves;
 use crate::plane::Plane;
 use crate::store::conditions::Write;
 use crate::store::items::{Audit, Idempotency, Quota};
-use crate::store::keys::Key;
 use crate::store::{Admittance, Admitted, Joined, Remembered, Rows, Store, Subject};
 
 /// How soon the tick looks after a message that may not have been sent.
@@ -51,7 +50,7 @@ impl Attempt<'_> {
     pub(super) async fn enter(&self, mut rows: Rows) -> Result<Answer, Error> {
         let Self { plane, ask, now } = *self;
         let asked = self.asked(&rows.subject);
-        let mut floor = rows.subject.limits().quota_floor.unwrap_or(plane.config.quota_floor);
+        let mut floor = floor_of(plane, rows.subject.limits());
         // That of a source is checked when it is written.
         let looks_before = ask.dry_run || rows.subject.source().is_none();
         let mut low = if looks_before { self.low_quota(&rows.subject, floor).await? } else { None };
@@ -282,22 +281,10 @@ impl Attempt<'_> {
 
     /// What is left at the provider, if that is too little.
     async fn low_quota(&self, subject: &Subject, floor: u64) -> Result<Option<Quota>, Fault> {
-        let source = match subject {
-            Subject::Source(source) => source,
-            Subject::Workspace(workspace) => return self.all_low(&workspace.slug, floor).await,
-        };
-        let Some(key) = quota_key(source).filter(|_| self.checks_quota()) else { return Ok(None) };
-        Ok(self.plane.store.quota(&key).await?.filter(|quota| is_low(quota, floor, self.now)))
-    }
-
-    /// The quota that recovers first, if that of every source is too low to begin.
-    async fn all_low(&self, workspace: &WorkspaceId, floor: u64) -> Result<Option<Quota>, Fault> {
-        let monitored = super::monitored(self.plane, workspace).await?;
-        let keys: Option<HashSet<Key>> = monitored.iter().map(quota_key).collect();
-        let Some(keys) = keys.filter(|keys| !keys.is_empty()) else { return Ok(None) };
-        let quotas = self.plane.store.quotas(&keys.iter().cloned().collect::<Vec<_>>()).await?;
-        let low: Vec<Quota> = quotas.into_iter().filter(|quota| is_low(quota, floor, self.now)).collect();
-        Ok(if low.len() == keys.len() { low.into_iter().min_by_key(|quota| quota.resets_at) } else { None })
+        if !self.checks_quota() {
+            return Ok(None);
+        }
+        low::quota_of(self.plane, subject, floor, self.now).await
     }
 
     fn checks_quota(&self) -> bool {
@@ -376,13 +363,6 @@ pub(crate) async fn holder(plane: &Plane, of: &Owner, gate: &Gate, latest: &[Run
         Some(run) => Ok(Some(run.clone())),
         None => plane.store.run(of, id).await,
     }
-}
-
-/// Whether too little is left. A window that has ended is full; one of which no
-/// end is known refuses nobody.
-pub(super) fn is_low(quota: &Quota, floor: u64, now: Moment) -> bool {
-    let open = quota.resets_at.is_some_and(|at| at > now);
-    open && quota.remaining < lowered(floor, quota.limit)
 }
 
 /// Sends the message of a run that was let in. If that fails nothing is undone:

@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::attempt::{Attempt, holder, is_low};
-use super::{Answer, Ask, Asker, Would, allow, fresh_since, quota_key, reasons_of, unconfirmed};
+use super::attempt::{Attempt, holder};
+use super::low::is_low;
+use super::{Answer, Ask, Asker, Would, allow, floor_of, fresh_since, quota_key, reasons_of, unconfirmed};
 use crate::admission::{refused_until, webhook_is_active};
 use crate::clock::Moment;
 use crate::error::{Error, Refusal};
@@ -82,7 +83,7 @@ pub async fn explain(plane: &Plane, ask: Ask) -> Result<Explained, Error> {
         None => None,
     };
     let held_by = holder(plane, &ask.of, &rows.gate, &rows.latest).await?;
-    let floor = rows.source.limits.quota_floor.unwrap_or(plane.config.quota_floor);
+    let floor = floor_of(plane, &rows.source.limits);
     let checks = vec![
         role(&rows, &person),
         confirmation(&rows, &ask, now),
@@ -190,7 +191,7 @@ fn cooldown(rows: &SourceRows, ask: &Ask, now: Moment) -> Check {
 }
 
 fn remaining(quota: Option<&Quota>, floor: u64, now: Moment) -> Check {
-    let Some(quota) = quota else {
+    let Some(quota) = quota.filter(|quota| quota.is_told()) else {
         return check("quota", true, "what is left at the provider is not known, which counts as enough", [("remaining", Value::Null)]);
     };
     let low = is_low(quota, floor, now);
@@ -204,6 +205,7 @@ fn remaining(quota: Option<&Quota>, floor: u64, now: Moment) -> Check {
         ("remaining", json!(quota.remaining)),
         ("limit", json!(quota.limit)),
         ("floor", json!(floor)),
+        ("reserved", json!(quota.reserved)),
         ("resets_at", time(quota.resets_at)),
     ];
     check("quota", !low, because, facts)
@@ -219,12 +221,24 @@ fn credential(rows: &SourceRows) -> Check {
     let code = last.and_then(|run| run.error.as_ref()).map_or("", |error| error.code.as_str());
     let refused = matches!(code, "CREDENTIAL_REJECTED" | "PERMISSION_MISSING" | "CREDENTIAL_UNREADABLE");
     let changed = rows.source.credential_changed_at.zip(last).is_some_and(|(at, run)| at > run.created_at);
-    let because = match (refused, changed) {
-        (true, false) => format!("the last run ended with {code}"),
-        (true, true) => "it was changed since it was refused".to_owned(),
-        (false, _) if is_set => "the provider has not refused it".to_owned(),
-        (false, _) => "none is set".to_owned(),
+    let checked = rows.source.credential_check.as_ref();
+    let accepted = checked.and_then(|checked| checked.accepted);
+    let because = match (accepted, refused, changed) {
+        (Some(false), ..) => {
+            checked.and_then(|checked| checked.why.clone()).unwrap_or_else(|| "the provider does not accept it".to_owned())
+        }
+        (_, true, false) => format!("the last run ended with {code}"),
+        (Some(true), ..) => "the provider accepts it".to_owned(),
+        (None, true, true) => "it was changed since it was refused".to_owned(),
+        (None, false, _) if is_set => "the provider has not refused it".to_owned(),
+        (None, false, _) => "none is set".to_owned(),
     };
-    let facts = [("set", json!(is_set)), ("last_run", last.map_or(Value::Null, |run| json!(run.id.to_string())))];
-    check("credential", !refused || changed, because, facts)
+    let facts = [
+        ("set", json!(is_set)),
+        ("accepted", json!(accepted)),
+        ("checked_at", time(checked.map(|checked| checked.at))),
+        ("login", json!(checked.and_then(|checked| checked.login.clone()))),
+        ("last_run", last.map_or(Value::Null, |run| json!(run.id.to_string()))),
+    ];
+    check("credential", accepted != Some(false) && (!refused || changed), because, facts)
 }

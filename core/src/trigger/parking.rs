@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::attempt::{MOST_RACES, enqueue, holder};
 use super::record::made_way;
-use super::{cooldown, quota_key};
+use super::{cooldown, floor_of, quota_key};
 use crate::admission::{Admission, Asked, CooldownRule, Counted, OnBlocked, OnConflict, admit, lowered, park, promote, refused_until};
 use crate::clock::Moment;
 use crate::error::Fault;
@@ -62,7 +62,7 @@ pub(crate) async fn unpark(plane: &Plane, mut run: Run) -> Result<Woken, Fault> 
             overrides_cooldown: false,
             work: run.work,
         };
-        let least = floor.unwrap_or_else(|| rows.subject.limits().quota_floor.unwrap_or(plane.config.quota_floor));
+        let least = floor.unwrap_or_else(|| floor_of(plane, rows.subject.limits()));
         let (gate, moved, displaced, checks) = match admit(&rows.gate, holder.as_ref(), &asked) {
             Admission::Take { gate, displaced } => {
                 let seen = holder.as_ref().map_or(0, |holder| holder.version);

@@ -303,9 +303,8 @@ async fn redrive(plane: &Plane) -> Result<u64, Error> {
             return Ok(redriven);
         }
         for message in messages {
-            if let Ok(job @ Job::Sync { .. }) = Job::decode(message.body().unwrap_or_default()) {
-                let Job::Sync { of, run, .. } = &job;
-                if let Some(run) = plane.store.run(of, *run).await? {
+            if let Ok(Job::Sync { of, run, .. }) = Job::decode(message.body().unwrap_or_default()) {
+                if let Some(run) = plane.store.run(&of, run).await? {
                     plane.queue.send(&Job::for_run(&run), &run.workspace, std::time::Duration::ZERO).await?;
                     redriven += 1;
                 }
