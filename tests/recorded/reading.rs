@@ -120,11 +120,13 @@ fn every_refusal_that_github_sent_is_understood() {
         let location = recorded.headers.get("location");
         let is_meant = match (recorded.status, &verdict) {
             (301 | 302 | 307, Verdict::Moved(to)) => Some(to) == location,
-            (304, Verdict::Unchanged) | (401, Verdict::Unauthenticated(_)) | (404, Verdict::Missing(_)) => true,
+            (304, Verdict::Unchanged)
+            | (401, Verdict::Unauthenticated(_))
+            | (404, Verdict::Missing(_))
+            | (500..=599, Verdict::Retry(_)) => true,
             (403, Verdict::Throttled { wait, .. }) => is_limit && *wait != Wait::For(std::time::Duration::ZERO),
             (403, Verdict::Denied(why)) => !is_limit && !why.is_empty(),
             (400 | 409 | 422, Verdict::Rejected(why)) => why.len() > 4,
-            (500..=599, Verdict::Retry(_)) => true,
             _ => false,
         };
         assert!(is_meant, "{} {}: {} is taken for {verdict:?}", recorded.file, recorded.url, recorded.status);
