@@ -57,7 +57,7 @@ impl Reading<'_> {
     }
 
     /// Asks for items by their numbers, one after the other, as far as time allows;
-    /// and, if any is gone, whether the lists that they were on are still there.
+    /// and, unless all are there, whether the lists that they were on still are.
     pub(super) async fn look_at(&mut self, held: &mut Held<'_>, mut items: Vec<StoredItem>) -> Result<Result<Looked, End>, Stop> {
         items.sort_by_key(|stored| stored.item.id());
         let (mut looked, mut lists) = (Looked::default(), Vec::new());
@@ -67,12 +67,14 @@ impl Reading<'_> {
             if let Some((stream, number)) = asked {
                 self.stream = stream;
                 match self.look_for(held, &id, number).await? {
+                    Ok(Found::There(found)) => looked.there.push(*found),
                     Ok(Found::Gone) => {
                         looked.gone.push(id.clone());
                         lists.push(stream);
                     }
                     Ok(Found::There(found)) => looked.there.push(*found),
-                    Ok(Found::Unclear) => {}
+                    // It may be the list that is not to be had.
+                    Ok(Found::Unclear) => lists.push(stream),
                     Err(end) => {
                         self.purse.settle(held.plane).await;
                         return Ok(Err(end));

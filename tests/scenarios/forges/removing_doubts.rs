@@ -52,7 +52,7 @@ async fn nothing_is_removed_of_a_repository_that_disappeared(world: &World) {
     left_out(&given, &numbers[..3]);
     let missing = || Behaviour::json(404, &json!({"message": "Not Found"}));
     given.forge.script(Fault::on(format!("{}/*", given.listing(Issues)), missing()).times(3));
-    given.forge.script(Fault::on(given.listing(Issues), missing()).nth(2));
+    given.forge.script(Fault::on(given.listing(Issues), missing()));
 
     let run = full(&given).await;
 

@@ -16,13 +16,13 @@ use self::{
     resolve::Resolve,
     tree::{Document, Field, Operation},
 };
-use super::{Call, refusals, reply};
+use super::{Call, refusals, reply, shapes, shows_vulnerabilities};
 use crate::{
     credentials::Caller,
     door::Answer,
     record::Record,
     state::{Lead, World},
-    vulnerability::Licence,
+    vulnerability::{Licence, Vulnerability},
 };
 
 /// Characters, not bytes.
@@ -135,6 +135,16 @@ impl Graph<'_> {
             Lead::Here(id) => self.world.records.get(&id).filter(|record| record.is_visible_to(self.call.caller)),
             Lead::Moved(_) => None,
         }
+    }
+
+    /// The vulnerability a field names by its identity, for those who may see it.
+    fn vulnerability(&self, field: &Field) -> Option<(&Record, &Vulnerability)> {
+        let id = field.argument("id")?.value(&self.variables)?;
+        let identity: u64 = id.as_str()?.strip_prefix("gid://gitlab/Vulnerability/")?.parse().ok()?;
+        let number = shapes::number_of(identity);
+        let is_of = |record: &&Record| shapes::identity(record, number) == identity && record.is_visible_to(self.call.caller);
+        let record = self.world.records.values().find(is_of).filter(|record| shows_vulnerabilities(record, self.call.caller))?;
+        Some((record, record.security.all().find(|found| found.number == number)?))
     }
 
     /// Whether the forge this project is on was built without vulnerabilities.

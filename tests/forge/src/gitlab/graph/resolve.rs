@@ -44,6 +44,10 @@ impl<'a> Resolve<'a> {
                     Some(record) => self.project(record, field),
                     None => Value::Null,
                 },
+                "vulnerability" => match self.graph.vulnerability(field) {
+                    Some((record, found)) => self.pick(&self.whole(record, found), "Vulnerability", &field.selections),
+                    None => Value::Null,
+                },
                 "currentUser" => self.pick(&self.current_user(), "CurrentUser", &field.selections),
                 "queryComplexity" => self.pick(&json!({ "score": self.score, "limit": self.limit }), "QueryComplexity", &field.selections),
                 _ => json!("Query"),

@@ -83,6 +83,7 @@ const QUERY: &[Member] = &[
     member("currentUser", "CurrentUser"),
     Member { name: "project", of: "Project", takes: PROJECT_TAKES },
     member("queryComplexity", "QueryComplexity"),
+    Member { name: "vulnerability", of: "Vulnerability", takes: &[("id", "VulnerabilityID!")] },
 ];
 
 const USER: &[Member] = &[member("id", "UserID"), member("username", "String"), member("name", "String"), member("webUrl", "String")];
