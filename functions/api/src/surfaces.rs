@@ -1,5 +1,6 @@
 //! One file per surface: its own dialect, the same doors.
 
+pub(crate) mod console;
 pub(crate) mod issues;
 pub(crate) mod people;
 pub(crate) mod projects;
