@@ -1,6 +1,6 @@
 // Starts the console: who is signed in, what this deployment is, and the page that the address names.
 
-import { get, isAbort } from "./lib/api.js";
+import { get, isAbort, Problem, UNREACHABLE } from "./lib/api.js";
 import { deployment, loadConfig } from "./lib/config.js";
 import { h, put } from "./lib/dom.js";
 import { comeBack } from "./lib/oidc.js";
@@ -51,8 +51,8 @@ async function render({ found, query, signal }) {
     if (!signal.aborted) await module.default(context);
   } catch (why) {
     if (isAbort(why) || signal.aborted || why.status === 401) return undefined;
-    if (isOutdated(why)) return reload();
-    console.error(why);
+    if (isMissing(why)) return missing(why);
+    if (!(why instanceof Problem)) console.error(why);
     return broken(why);
   } finally {
     if (!signal.aborted) main?.classList.remove("turning");
@@ -72,25 +72,43 @@ function title(text) {
   document.title = `${text} · Pullcord`;
 }
 
-/** Another version was deployed: its files have other names, which a fresh page knows. */
-const isOutdated = (why) => why instanceof TypeError && /module/u.test(why.message) && !sessionStorage.getItem(RELOADED);
+/** A page's file could not be had: nobody answers, or another version was deployed, whose files have other names. */
+const isMissing = (why) => why instanceof TypeError && /module/u.test(why.message);
 
-function reload() {
+/** A fresh page knows the new names. Once is enough: what is missing then is missing. */
+async function missing(why) {
+  const there = await fetch("/config.json", { cache: "no-store" }).catch(() => null);
+  if (!there?.ok) return broken(new Problem(0, UNREACHABLE));
+  if (sessionStorage.getItem(RELOADED)) return broken(why);
   sessionStorage.setItem(RELOADED, "once");
-  location.reload();
+  return location.reload();
 }
 
 function nothing() {
   title("Nothing here");
   showCrumbs([["Nothing here"]]);
-  put(main, pageHead("Nothing here"), empty("This address leads nowhere", h("p", {}, h("a", { class: "button", href: "/" }, "All workspaces"))));
+  put(
+    main,
+    pageHead("Nothing here"),
+    empty("This address leads nowhere", h("p", {}, h("a", { class: "button", href: "/" }, "All workspaces"))),
+  );
 }
 
 function broken(why) {
   title("Not shown");
   if (!main) return put(root, h("main", { class: "bare" }, failed(why, again)));
   showCrumbs([["Not shown"]]);
-  return put(main, pageHead(why.status === 404 ? "Not found" : "Not shown"), why.status === 404 ? empty("There is no such thing, or you may not see it", "Check the address, and whether you are a member of its workspace.", h("p", {}, h("a", { class: "button", href: "/" }, "All workspaces"))) : failed(why, again));
+  return put(
+    main,
+    pageHead(why.status === 404 ? "Not found" : "Not shown"),
+    why.status === 404
+      ? empty(
+          "There is no such thing, or you may not see it",
+          "Check the address, and whether you are a member of its workspace.",
+          h("p", {}, h("a", { class: "button", href: "/" }, "All workspaces")),
+        )
+      : failed(why, again),
+  );
 }
 
 addEventListener("unhandledrejection", ({ reason }) => {
@@ -99,5 +117,8 @@ addEventListener("unhandledrejection", ({ reason }) => {
 
 start().catch((why) => {
   console.error(why);
-  put(root, h("main", { class: "bare" }, empty("Pullcord does not answer", "Nothing was lost. Check the network and load the page again.")));
+  put(
+    root,
+    h("main", { class: "bare" }, empty("Pullcord does not answer", "Nothing was lost. Check the network and load the page again.")),
+  );
 });

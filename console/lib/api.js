@@ -13,7 +13,8 @@ export class Problem extends Error {
   }
 }
 
-const UNREACHABLE = {
+/** What is said where nobody answers. */
+export const UNREACHABLE = {
   code: "UNREACHABLE",
   title: "Pullcord does not answer",
   detail: "Pullcord does not answer. Nothing was lost; check the network and try again.",
@@ -23,13 +24,21 @@ const UNREACHABLE = {
 export const isAbort = (error) => error?.name === "AbortError";
 
 export async function call(method, path, { body, query, signal, headers = {} } = {}) {
-  const asked = new URLSearchParams(Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== null && value !== ""));
+  const asked = new URLSearchParams(
+    Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== null && value !== ""),
+  );
   const address = asked.size ? `${path}?${asked}` : path;
   const sent = { ...headers, authorization: `Bearer ${token()}` };
   if (body !== undefined) sent["content-type"] = "application/json";
   let reply;
   try {
-    reply = await fetch(address, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body), signal, cache: "no-store" });
+    reply = await fetch(address, {
+      method,
+      headers: sent,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+      cache: "no-store",
+    });
   } catch (why) {
     if (isAbort(why)) throw why;
     throw new Problem(0, UNREACHABLE);
@@ -44,7 +53,10 @@ export async function read(reply) {
   const body = parsed(text);
   if (reply.ok && body !== null) return body;
   if (reply.status === 401) leave("expired");
-  throw new Problem(reply.status, body ?? { title: `The answer was ${reply.status} and no problem document.`, request_id: reply.headers.get("x-request-id") });
+  throw new Problem(
+    reply.status,
+    body ?? { title: `The answer was ${reply.status} and no problem document.`, request_id: reply.headers.get("x-request-id") },
+  );
 }
 
 function parsed(text) {

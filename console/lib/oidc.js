@@ -6,7 +6,11 @@ import { keep } from "./session.js";
 
 const KEY = "pullcord-oidc";
 
-const text = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+const text = (bytes) =>
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
 const random = () => text(crypto.getRandomValues(new Uint8Array(32)));
 const here = () => `${location.origin}/signed-in`;
 
@@ -18,8 +22,13 @@ export async function leaveToSignIn() {
   sessionStorage.setItem(KEY, JSON.stringify({ verifier, state, back: location.pathname + location.search }));
   const address = new URL(authorize_url);
   const asked = {
-    response_type: "code", client_id, scope, state, redirect_uri: here(),
-    code_challenge: text(new Uint8Array(digest)), code_challenge_method: "S256",
+    response_type: "code",
+    client_id,
+    scope,
+    state,
+    redirect_uri: here(),
+    code_challenge: text(new Uint8Array(digest)),
+    code_challenge_method: "S256",
   };
   for (const [name, value] of Object.entries(asked)) address.searchParams.set(name, value);
   location.assign(address);

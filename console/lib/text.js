@@ -7,7 +7,9 @@ const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/gu;
 
 /** A string from elsewhere with its control characters made visible and its direction marks taken out. */
 export function visible(text, longest = 400) {
-  const whole = String(text ?? "").replace(/\r\n/gu, "\n").replace(/\p{Surrogate}/gu, "\ufffd");
+  const whole = String(text ?? "")
+    .replace(/\r\n/gu, "\n")
+    .replace(/\p{Surrogate}/gu, "\ufffd");
   const shown = whole.replace(TURNS, "\ufffd").replace(UNSEEN, "").replace(CONTROLS, picture);
   const letters = shown.length > longest ? [...shown] : shown;
   return letters.length > longest ? `${letters.slice(0, longest - 1).join("")}…` : shown;
@@ -31,4 +33,5 @@ export function words(name) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-export const bytes = (size) => (size < 1024 ? `${size} B` : size < 1048576 ? `${(size / 1024).toFixed(1)} KB` : `${(size / 1048576).toFixed(1)} MB`);
+export const bytes = (size) =>
+  size < 1024 ? `${size} B` : size < 1048576 ? `${(size / 1024).toFixed(1)} KB` : `${(size / 1048576).toFixed(1)} MB`;

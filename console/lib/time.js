@@ -73,6 +73,15 @@ export function when(text, none = "never") {
   return h("time", { datetime: text, title: exact(at(text)), "data-relative": true }, relative(at(text)));
 }
 
+const MOMENTS = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/gu;
+
+/** A sentence of the API with its times as a clock on the wall has them, and the day where it is another one. */
+export function readable(text) {
+  return text.replace(MOMENTS, (moment) =>
+    day(at(moment)) === day(now()) ? clock(at(moment)) : `${day(at(moment))}, ${clock(at(moment))}`,
+  );
+}
+
 /** What is left until a moment, second by second. `done` is called once, when nothing is. */
 export function countdown(text, done) {
   const element = h("span", { class: "countdown", role: "timer", title: exact(at(text)) }, ticking(at(text) - now()));

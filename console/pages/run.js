@@ -7,7 +7,7 @@ import { follow, hasEnded } from "../lib/live.js";
 import { go } from "../lib/router.js";
 import { toRun, toSource, toWorkspace } from "../lib/routes.js";
 import { number, words } from "../lib/text.js";
-import { at, exact, precise, span, when } from "../lib/time.js";
+import { at, exact, precise, readable, span, when } from "../lib/time.js";
 import { button } from "../shell/busy.js";
 import { pageHead, showCrumbs } from "../shell/frame.js";
 import { offer } from "../shell/palette.js";
@@ -24,7 +24,11 @@ export default async function runPage(context) {
   const may = mayRun(workspace.role, first);
   const name = first.source ?? workspace.name;
   context.title(`${workOf(first)} of ${name}`);
-  showCrumbs([["Workspaces", "/"], [workspace.name, toWorkspace(workspace.slug)], ...(first.source ? [[first.source, toSource(first.source)], ["Run"]] : [["Run"]])]);
+  showCrumbs([
+    ["Workspaces", "/"],
+    [workspace.name, toWorkspace(workspace.slug)],
+    ...(first.source ? [[first.source, toSource(first.source)], ["Run"]] : [["Run"]]),
+  ]);
   offer([], { workspace: workspace.slug, source: first.source });
   const head = h("div", {});
   const view = progressView();
@@ -38,7 +42,13 @@ export default async function runPage(context) {
   function show(run, how) {
     const ended = hasEnded(run);
     if (drawn !== run.status) {
-      put(head, pageHead([workOf(run), " of ", said(name, 80)], { under: [pill(run.status), when(run.created_at), code(run.id)], actions: actions(run, may, workspace.role) }));
+      put(
+        head,
+        pageHead([workOf(run), " of ", said(name, 80)], {
+          under: [pill(run.status), when(run.created_at), code(run.id)],
+          actions: actions(run, may, workspace.role),
+        }),
+      );
       put(panel, ended ? [h("p", { class: "verdict-line" }, verdict(run)), summary(run)] : view.element);
       drawn = run.status;
       record(run);
@@ -59,7 +69,11 @@ function actions(run, may, role) {
   if (!may) return [h("p", { class: "why-not" }, whyNot(role, rightToSync(run.kind), "cancel or retry it"))];
   if (!hasEnded(run)) return run.status === "cancelling" ? [] : [button("Cancel", () => cancelRun(run.id), { class: "cancel" })];
   if (run.work !== "sync") return [];
-  return [button(run.status === "completed" ? "Run again" : "Try again", async () => go(toRun((await retryRun(run.id)).id)), { class: run.status === "failed" ? "primary" : "" })];
+  return [
+    button(run.status === "completed" ? "Run again" : "Try again", async () => go(toRun((await retryRun(run.id)).id)), {
+      class: run.status === "failed" ? "primary" : "",
+    }),
+  ];
 }
 
 function facts(run) {
@@ -75,24 +89,67 @@ function facts(run) {
   ];
   const by = Object.entries(run.calls.by);
   return [
-    h("dl", { class: "facts stacked" }, rows.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
-    by.length > 0 && h("details", {}, h("summary", {}, "Requests by endpoint"), h("ul", { class: "plain" }, by.map(([what, times]) => h("li", {}, code(what), h("span", { class: "number" }, number(times)))))),
+    h(
+      "dl",
+      { class: "facts stacked" },
+      rows.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    ),
+    by.length > 0 &&
+      h(
+        "details",
+        {},
+        h("summary", {}, "Requests by endpoint"),
+        h(
+          "ul",
+          { class: "plain" },
+          by.map(([what, times]) => h("li", {}, code(what), h("span", { class: "number" }, number(times)))),
+        ),
+      ),
   ];
 }
 
 const TOLD = {
-  "run.created": "Asked for", "run.claimed": "A worker took it", "run.ended": "Ended", "run.paused": "Paused", "run.handed_over": "Handed to the next worker",
-  "run.revived": "Revived", "run.cancelled": "Cancelled", "run.cancel_requested": "Cancelling was asked for", "run.retried": "A request was tried again", "run.parked": "Parked",
+  "run.created": "Asked for",
+  "run.claimed": "A worker took it",
+  "run.ended": "Ended",
+  "run.paused": "Paused",
+  "run.handed_over": "Handed to the next worker",
+  "run.revived": "Revived",
+  "run.cancelled": "Cancelled",
+  "run.cancel_requested": "Cancelling was asked for",
+  "run.retried": "A request was tried again",
+  "run.parked": "Parked",
 };
 
 /** The audit as a line of time: what happened, when, after how long, by whom, on which facts. */
 function timeline(audit) {
   const began = audit.length ? at(audit[0].at) : 0;
-  return h("ol", { class: "timeline" }, audit.map((entry, index) => {
-    const since = at(entry.at) - began;
-    const facts = Object.entries(entry.facts);
-    return h("li", {},
-      h("div", { class: "timeline-head" }, h("strong", {}, said(TOLD[entry.what] ?? words(entry.what.replace(/^\w+\./u, "")), 80)), h("time", { datetime: entry.at, title: exact(at(entry.at)) }, index ? `+${span(since)}` : precise(at(entry.at))), h("span", { class: "faint" }, said(entry.who, 60)), entry.count > 1 && h("span", { class: "badge" }, `${number(entry.count)} times`)),
-      facts.length > 0 && h("dl", { class: "small-facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, said(name.replaceAll("_", " "), 40)), h("dd", {}, said(value, 200))))));
-  }));
+  return h(
+    "ol",
+    { class: "timeline" },
+    audit.map((entry, index) => {
+      const since = at(entry.at) - began;
+      const facts = Object.entries(entry.facts);
+      return h(
+        "li",
+        {},
+        h(
+          "div",
+          { class: "timeline-head" },
+          h("strong", {}, said(TOLD[entry.what] ?? words(entry.what.replace(/^\w+\./u, "")), 80)),
+          h("time", { datetime: entry.at, title: exact(at(entry.at)) }, index ? `+${span(since)}` : precise(at(entry.at))),
+          h("span", { class: "faint" }, said(entry.who, 60)),
+          entry.count > 1 && h("span", { class: "badge" }, `${number(entry.count)} times`),
+        ),
+        facts.length > 0 &&
+          h(
+            "dl",
+            { class: "small-facts" },
+            facts.map(([name, value]) =>
+              h("div", {}, h("dt", {}, said(name.replaceAll("_", " "), 40)), h("dd", {}, said(readable(value), 200))),
+            ),
+          ),
+      );
+    }),
+  );
 }

@@ -10,7 +10,14 @@ import { history } from "../shell/chart.js";
 import { filters, pagedTable, searchField, selectField } from "../shell/list.js";
 import { kindOf, pill, TRIGGERS, workOf } from "../shell/status.js";
 
-const STATES = [["", "Any outcome"], ["busy", "Under way or waiting"], ["good", "Completed"], ["warn", "With warnings"], ["bad", "Failed"], ["idle", "Cancelled"]];
+const STATES = [
+  ["", "Any outcome"],
+  ["busy", "Under way or waiting"],
+  ["good", "Completed"],
+  ["warn", "With warnings"],
+  ["bad", "Failed"],
+  ["idle", "Cancelled"],
+];
 const PAGE = 100;
 
 /** The picture, the filters and the list, in this order. */
@@ -19,7 +26,11 @@ export function runsList({ path, query, signal, ofWorkspace = false, none }) {
   const picture = h("div", { class: "chart-place" });
   let drawn = 0;
   const table = pagedTable({
-    label: "Runs", noun: "run", signal, none, columns: columns(ofWorkspace),
+    label: "Runs",
+    noun: "run",
+    signal,
+    none,
+    columns: columns(ofWorkspace),
     fetchPage: async (cursor) => {
       const page = await get(path, { limit: PAGE, cursor }, signal);
       return { rows: page.runs, next: page.next_cursor };
@@ -31,11 +42,17 @@ export function runsList({ path, query, signal, ofWorkspace = false, none }) {
       put(picture, history(rows));
     },
   });
-  const search = filters([searchField(ofWorkspace ? "Filter by source, person or id" : "Filter by person or id", "q", wanted.q), selectField("Outcome", "outcome", STATES, wanted.outcome)], (values) => {
-    wanted = values;
-    keepQuery(values);
-    table.refilter();
-  });
+  const search = filters(
+    [
+      searchField(ofWorkspace ? "Filter by source, person or id" : "Filter by person or id", "q", wanted.q),
+      selectField("Outcome", "outcome", STATES, wanted.outcome),
+    ],
+    (values) => {
+      wanted = values;
+      keepQuery(values);
+      table.refilter();
+    },
+  );
   return { parts: [picture, search, table.element], reload: table.reload };
 }
 
@@ -46,14 +63,22 @@ function fits(run, { outcome, q }) {
   return !words || [run.source, run.triggered_by, run.id, run.error?.code].filter(Boolean).join(" ").toLowerCase().includes(words);
 }
 
-const columns = (ofWorkspace) => [
-  { name: "Outcome", kind: "main", cell: (run) => [h("a", { href: toRun(run.id), class: "row-link" }, pill(run.status)), run.work !== "sync" && h("span", { class: "row-under" }, workOf(run))] },
-  ofWorkspace && { name: "Source", cell: (run) => (run.source ? h("a", { href: toSource(run.source) }, said(run.source, 64)) : "–") },
-  { name: "Begun", cell: (run) => when(run.created_at) },
-  { name: "Took", kind: "number", cell: took },
-  { name: "Changes", kind: "number", cell: (run) => changes(run) },
-  { name: "Asked for", cell: (run) => h("span", {}, TRIGGERS[run.trigger] ?? run.trigger, ", ", said(run.triggered_by, 40)) },
-].filter(Boolean);
+const columns = (ofWorkspace) =>
+  [
+    {
+      name: "Outcome",
+      kind: "main",
+      cell: (run) => [
+        h("a", { href: toRun(run.id), class: "row-link" }, pill(run.status)),
+        run.work !== "sync" && h("span", { class: "row-under" }, workOf(run)),
+      ],
+    },
+    ofWorkspace && { name: "Source", cell: (run) => (run.source ? h("a", { href: toSource(run.source) }, said(run.source, 64)) : "–") },
+    { name: "Begun", cell: (run) => when(run.created_at) },
+    { name: "Took", kind: "number", cell: took },
+    { name: "Changes", kind: "number", cell: (run) => changes(run) },
+    { name: "Asked for", cell: (run) => h("span", {}, TRIGGERS[run.trigger] ?? run.trigger, ", ", said(run.triggered_by, 40)) },
+  ].filter(Boolean);
 
 function took(run) {
   if (!run.started_at) return "–";
@@ -61,8 +86,17 @@ function took(run) {
 }
 
 function changes({ results }) {
-  const parts = [["+", results.created], ["~", results.updated], ["−", results.deleted]].filter(([, value]) => value > 0);
+  const parts = [
+    ["+", results.created],
+    ["~", results.updated],
+    ["−", results.deleted],
+  ].filter(([, value]) => value > 0);
   if (!parts.length) return h("span", { class: "faint" }, "none");
   const title = `${results.created} created, ${results.updated} updated, ${results.deleted} deleted`;
-  return h("span", { title }, h("span", { "aria-hidden": "true" }, parts.map(([sign, value]) => `${sign}${number(value)}`).join("  ")), h("span", { class: "unseen" }, title));
+  return h(
+    "span",
+    { title },
+    h("span", { "aria-hidden": "true" }, parts.map(([sign, value]) => `${sign}${number(value)}`).join("  ")),
+    h("span", { class: "unseen" }, title),
+  );
 }

@@ -28,7 +28,10 @@ export default async function sources(context) {
   const add = () => openNewSource(workspace, context.turn);
   const commands = isAdmin(role) ? [{ title: "New source", key: "n", run: add }] : [];
   const table = pagedTable({
-    label: "Sources", noun: "source", signal, columns: columns(role),
+    label: "Sources",
+    noun: "source",
+    signal,
+    columns: columns(role),
     fetchPage: async () => {
       all = (await get(`/v1/workspaces/${part(slug)}/sources`, {}, signal)).sources;
       return { rows: all, next: null };
@@ -36,20 +39,42 @@ export default async function sources(context) {
     matches: (source) => fits(source, wanted),
     none: () => none(workspace, add),
   });
-  const search = filters([searchField("Filter by name, id or repository", "q", wanted.q), selectField("State", "status", STATES, wanted.status)], (said) => {
-    wanted = said;
-    keepQuery(said);
-    table.refilter();
-  });
+  const search = filters(
+    [searchField("Filter by name, id or repository", "q", wanted.q), selectField("State", "status", STATES, wanted.status)],
+    (said) => {
+      wanted = said;
+      keepQuery(said);
+      table.refilter();
+    },
+  );
   const actions = isAdmin(role) ? [h("button", { type: "button", onclick: add }, "New source")] : [];
   put(main, workspaceHead(context, workspace, "", { actions, commands }), search, table.element);
   const syncers = new Set(["sync_issues", "sync_documents"].flatMap(whoMay));
-  if (!syncers.has(role)) search.after(h("p", { class: "why-not" }, `You are a ${role} here, who may look: syncing takes a ${roles().find((one) => syncers.has(one))} or above.`));
+  if (!syncers.has(role))
+    search.after(
+      h(
+        "p",
+        { class: "why-not" },
+        `You are a ${role} here, who may look: syncing takes a ${roles().find((one) => syncers.has(one))} or above.`,
+      ),
+    );
   await table.reload();
-  keepFresh({ signal, isBusy: () => all.some((source) => source.status === "syncing"), refresh: () => freshen(slug, signal, all, table.element, columns(role)) });
+  keepFresh({
+    signal,
+    isBusy: () => all.some((source) => source.status === "syncing"),
+    refresh: () => freshen(slug, signal, all, table.element, columns(role)),
+  });
 }
 
-const STATES = [["", "Any state"], ["syncing", "Syncing"], ["synced", "Synced"], ["error", "Failed"], ["never_synced", "Never synced"], ["held", "Something held back"], ["stalled", "Stalled"]];
+const STATES = [
+  ["", "Any state"],
+  ["syncing", "Syncing"],
+  ["synced", "Synced"],
+  ["error", "Failed"],
+  ["never_synced", "Never synced"],
+  ["held", "Something held back"],
+  ["stalled", "Stalled"],
+];
 
 function fits(source, { q, status }) {
   const words = q.trim().toLowerCase();
@@ -61,8 +86,26 @@ function fits(source, { q, status }) {
 }
 
 const columns = (role) => [
-  { name: "Source", kind: "main", cell: (source) => [h("a", { href: toSource(source.id), class: "row-link", "data-source": source.id }, said(source.name, 80)), h("span", { class: "row-under" }, where(source))] },
-  { name: "State", cell: (source) => h("span", { class: "states" }, pill(source.status), source.stalled && h("span", { class: "pill bad" }, "Stalled"), source.held_deletions > 0 && h("a", { class: "pill warn", href: toSource(source.id, "held") }, `${number(source.held_deletions)} held`)) },
+  {
+    name: "Source",
+    kind: "main",
+    cell: (source) => [
+      h("a", { href: toSource(source.id), class: "row-link", "data-source": source.id }, said(source.name, 80)),
+      h("span", { class: "row-under" }, where(source)),
+    ],
+  },
+  {
+    name: "State",
+    cell: (source) =>
+      h(
+        "span",
+        { class: "states" },
+        pill(source.status),
+        source.stalled && h("span", { class: "pill bad" }, "Stalled"),
+        source.held_deletions > 0 &&
+          h("a", { class: "pill warn", href: toSource(source.id, "held") }, `${number(source.held_deletions)} held`),
+      ),
+  },
   { name: "Fresh", cell: (source) => when(source.last_checked_at ?? source.last_synced_at) },
   { name: "Next run", cell: next },
   { name: "Quota", cell: (source) => (source.provider ? gauge(source.quota) : h("span", { class: "faint" }, "–")) },
@@ -74,13 +117,28 @@ function next(source) {
   if (source.next_run_at) return when(source.next_run_at);
   if (source.parked_run) return h("span", {}, "parked", source.cooldown_until && [", ", when(source.cooldown_until)]);
   if (source.follow_up_run) return "after this one";
-  if (source.cooldown_until && at(source.cooldown_until) > now()) return h("span", { class: "faint" }, "by hand ", when(source.cooldown_until));
+  if (source.cooldown_until && at(source.cooldown_until) > now())
+    return h("span", { class: "faint" }, "by hand ", when(source.cooldown_until));
   return h("span", { class: "faint" }, "by hand");
 }
 
 function none(workspace, add) {
   if (!isAdmin(workspace.role)) return empty("No sources yet", "An admin of this workspace can add a repository or a folder of documents.");
-  return empty("No sources yet", "A source is one thing that can be synced: a repository of a forge, or a folder of documents.", h("p", {}, h("button", { type: "button", class: "primary", onclick: add }, "New source")), h("p", { class: "hint" }, "People are added under ", h("a", { href: toWorkspace(workspace.slug, "members") }, "Members"), ", scripts under ", h("a", { href: toWorkspace(workspace.slug, "tokens") }, "Tokens"), ". By script: ", code(`POST /v1/workspaces/${workspace.slug}/sources`)));
+  return empty(
+    "No sources yet",
+    "A source is one thing that can be synced: a repository of a forge, or a folder of documents.",
+    h("p", {}, h("button", { type: "button", class: "primary", onclick: add }, "New source")),
+    h(
+      "p",
+      { class: "hint" },
+      "People are added under ",
+      h("a", { href: toWorkspace(workspace.slug, "members") }, "Members"),
+      ", scripts under ",
+      h("a", { href: toWorkspace(workspace.slug, "tokens") }, "Tokens"),
+      ". By script: ",
+      code(`POST /v1/workspaces/${workspace.slug}/sources`),
+    ),
+  );
 }
 
 /** Puts news into the rows that are there, leaving the list and the focus where they are. */

@@ -22,23 +22,53 @@ export default async function workspaces({ main, signal, title }) {
   const none = may
     ? empty("No workspace yet", "A workspace holds sources, and the people who may sync them.", make)
     : empty("You are in no workspace yet", h("p", {}, "Ask an admin to make you a member. You are known here as ", code(me().user), "."));
-  const cards = h("ul", { class: "cards" }, found.map((one) => h("li", {}, h("a", { class: "card", href: toWorkspace(one.slug) }, h("span", { class: "card-name" }, said(one.name, 80)), h("span", { class: "card-under" }, code(one.slug), h("span", {}, one.role))))));
+  const cards = h(
+    "ul",
+    { class: "cards" },
+    found.map((one) =>
+      h(
+        "li",
+        {},
+        h(
+          "a",
+          { class: "card", href: toWorkspace(one.slug) },
+          h("span", { class: "card-name" }, said(one.name, 80)),
+          h("span", { class: "card-under" }, code(one.slug), h("span", {}, one.role)),
+        ),
+      ),
+    ),
+  );
   put(main, pageHead("Workspaces", { actions: found.length ? [make] : [] }), found.length ? cards : none);
 }
 
 function openNew() {
   const name = h("input", { name: "name", required: true, autocomplete: "off", maxlength: "200" });
-  const slug = h("input", { name: "slug", required: true, autocomplete: "off", spellcheck: "false", maxlength: "64", pattern: "[a-z0-9][a-z0-9._\\-]*" });
+  const slug = h("input", {
+    name: "slug",
+    required: true,
+    autocomplete: "off",
+    spellcheck: "false",
+    maxlength: "64",
+    pattern: "[a-z0-9][a-z0-9._\\-]*",
+  });
   name.addEventListener("input", () => {
     if (slug.dataset.own) return;
-    slug.value = name.value.toLowerCase().replaceAll(/[^a-z0-9]+/gu, "-").replaceAll(/^-|-$/gu, "").slice(0, 64);
+    slug.value = name.value
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/gu, "-")
+      .replaceAll(/^-|-$/gu, "")
+      .slice(0, 64);
   });
   slug.addEventListener("input", () => (slug.dataset.own = "yes"));
-  const body = form([field("Name", name), field("Id", slug, "Lower case, in addresses and scripts. It cannot be changed later.")], "Make it", async (values) => {
-    const made = await post("/v1/workspaces", values);
-    dialog.close();
-    go(toWorkspace(made.slug));
-  });
+  const body = form(
+    [field("Name", name), field("Id", slug, "Lower case, in addresses and scripts. It cannot be changed later.")],
+    "Make it",
+    async (values) => {
+      const made = await post("/v1/workspaces", values);
+      dialog.close();
+      go(toWorkspace(made.slug));
+    },
+  );
   const dialog = openDialog({ title: "New workspace", body });
   name.focus();
 }

@@ -5,7 +5,11 @@ import { isAbort } from "../lib/api.js";
 
 /** A button whose work is shown while it goes on: a spinner in its own width, and no second press. */
 export function button(label, work, attributes = {}) {
-  const element = h("button", { type: "button", ...attributes, onclick: (event) => busy(element, () => work(event)) }, h("span", { class: "label" }, label));
+  const element = h(
+    "button",
+    { type: "button", ...attributes, onclick: (event) => busy(element, () => work(event)) },
+    h("span", { class: "label" }, label),
+  );
   return element;
 }
 
@@ -55,7 +59,16 @@ export function form(fields, submit, send) {
 function complain(element, place, why) {
   if (isAbort(why)) return;
   const errors = why.body?.errors ?? [];
-  put(place, errors.length ? h("ul", {}, errors.map(({ at, why: because }) => h("li", {}, h("code", {}, at), " ", because))) : why.message);
+  put(
+    place,
+    errors.length
+      ? h(
+          "ul",
+          {},
+          errors.map(({ at, why: because }) => h("li", {}, h("code", {}, at), " ", because)),
+        )
+      : why.message,
+  );
   const first = errors.map(({ at }) => element.elements[at]).find((input) => input instanceof HTMLElement);
   first?.setAttribute("aria-invalid", "true");
   first?.focus();

@@ -15,7 +15,10 @@ const took = (run) => (run.started_at && run.finished_at ? at(run.finished_at) -
 
 /** The newest runs, oldest first, as columns above a strip. */
 export function history(runs) {
-  const shown = runs.filter((run) => run.finished_at).slice(0, MOST).reverse();
+  const shown = runs
+    .filter((run) => run.finished_at)
+    .slice(0, MOST)
+    .reverse();
   if (shown.length < 2) return null;
   const durations = shown.map(took).filter((value) => value !== null);
   const longest = Math.max(...durations, 1);
@@ -26,7 +29,9 @@ export function history(runs) {
     const x = index * STEP + (STEP - WIDE) / 2;
     const title = `${nameOf(run.status)} ${relative(at(run.finished_at))}, after ${span(took(run) ?? 0)}`;
     return svg(
-      "a", { href: toRun(run.id), "aria-label": title, tabindex: "-1" }, svg("title", {}, title),
+      "a",
+      { href: toRun(run.id), "aria-label": title, tabindex: "-1" },
+      svg("title", {}, title),
       svg("rect", { class: "hit", x: index * STEP, y: 0, width: STEP, height: HEIGHT + 14 }),
       svg("rect", { class: `column ${kindOf(run.status)}`, x, y: HEIGHT - tall, width: WIDE, height: tall, rx: 1.5 }),
       svg("rect", { class: `outcome ${kindOf(run.status)}`, x, y: HEIGHT + 5, width: WIDE, height: 8, rx: 2 }),
@@ -35,8 +40,13 @@ export function history(runs) {
   const good = shown.filter((run) => kindOf(run.status) === "good" || kindOf(run.status) === "warn").length;
   const told = `The last ${shown.length} runs: ${good} completed; usually ${span(middle)}, at most ${span(longest)}.`;
   return h(
-    "figure", { class: "chart" },
-    h("div", { class: "chart-scroll" }, svg("svg", { viewBox: `0 0 ${width} ${HEIGHT + 14}`, width, height: HEIGHT + 14, role: "img", "aria-label": told }, columns)),
+    "figure",
+    { class: "chart" },
+    h(
+      "div",
+      { class: "chart-scroll" },
+      svg("svg", { viewBox: `0 0 ${width} ${HEIGHT + 14}`, width, height: HEIGHT + 14, role: "img", "aria-label": told }, columns),
+    ),
     h("figcaption", {}, told),
   );
 }

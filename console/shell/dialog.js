@@ -15,7 +15,12 @@ export function openDialog({ title, body = [], actions = [], kind = "", onclose 
   const element = h(
     "dialog",
     { "aria-labelledby": label, class: kind },
-    h("div", { class: "dialog-head" }, heading, h("button", { type: "button", class: "quiet square", "aria-label": "Close", onclick: () => element.close() }, icon("close"))),
+    h(
+      "div",
+      { class: "dialog-head" },
+      heading,
+      h("button", { type: "button", class: "quiet square", "aria-label": "Close", onclick: () => element.close() }, icon("close")),
+    ),
     content,
     foot,
   );
@@ -35,7 +40,8 @@ export function openDialog({ title, body = [], actions = [], kind = "", onclose 
     put(heading, newTitle);
     put(content, newBody);
     put(foot, newActions);
-    if (hadFocus && !element.contains(document.activeElement)) (foot.querySelector("[data-first]") ?? heading).focus();
+    const isLost = document.activeElement === heading || !element.contains(document.activeElement);
+    if (hadFocus && isLost) (foot.querySelector("[data-first]") ?? heading).focus();
   };
   return { element, content, foot, show, close: (value) => element.close(value), add: (...more) => fill(content, more) };
 }

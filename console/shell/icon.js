@@ -4,7 +4,17 @@ import { svg } from "../lib/dom.js";
 
 const LINES = {
   search: ["M11 19a8 8 0 1 0 0-16 8 8 0 0 0 0 16z", "m21 21-4.3-4.3"],
-  sun: ["M12 16.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9z", "M12 2.5v2", "M12 19.5v2", "m5.3 5.3 1.4 1.4", "m17.3 17.3 1.4 1.4", "M2.5 12h2", "M19.5 12h2", "m5.3 18.7 1.4-1.4", "m17.3 6.7 1.4-1.4"],
+  sun: [
+    "M12 16.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9z",
+    "M12 2.5v2",
+    "M12 19.5v2",
+    "m5.3 5.3 1.4 1.4",
+    "m17.3 17.3 1.4 1.4",
+    "M2.5 12h2",
+    "M19.5 12h2",
+    "m5.3 18.7 1.4-1.4",
+    "m17.3 6.7 1.4-1.4",
+  ],
   moon: ["M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z"],
   system: ["M3.5 5h17v11.5h-17z", "M9 20.5h6", "M12 16.5v4"],
   down: ["m6 9.5 6 6 6-6"],
@@ -31,5 +41,10 @@ export function icon(name, label = null) {
 
 /** The cord, and its handle. */
 export function mark() {
-  return svg("svg", { viewBox: "0 0 24 24", class: "mark", "aria-hidden": "true" }, svg("path", { d: "M12 1.5v10.5" }), svg("circle", { cx: 12, cy: 16.5, r: 4.5 }));
+  return svg(
+    "svg",
+    { viewBox: "0 0 24 24", class: "mark", "aria-hidden": "true" },
+    svg("path", { d: "M12 1.5v10.5" }),
+    svg("circle", { cx: 12, cy: 16.5, r: 4.5 }),
+  );
 }

@@ -11,14 +11,31 @@ const AT_A_TIME = 50;
 const PAGES_AT_A_TIME = 10;
 
 /** What stands where there is nothing, and what to do about it. */
-export const empty = (title, ...more) => h("div", { class: "empty" }, h("h2", {}, title), more.map((one) => (typeof one === "string" ? h("p", {}, one) : one)));
+export const empty = (title, ...more) =>
+  h(
+    "div",
+    { class: "empty" },
+    h("h2", {}, title),
+    more.map((one) => (typeof one === "string" ? h("p", {}, one) : one)),
+  );
 
 export function failed(why, again) {
-  return h("div", { class: "empty bad" }, h("h2", {}, why.body?.title ?? "This could not be shown"), h("p", {}, why.message), again && button("Try again", again));
+  return h(
+    "div",
+    { class: "empty bad" },
+    h("h2", {}, why.body?.title ?? "This could not be shown"),
+    h("p", {}, why.message),
+    again && button("Try again", again),
+  );
 }
 
 /** Rows that hold the place of what is on its way. */
-export const skeleton = (rows = 6) => h("div", { class: "skeleton", "aria-hidden": "true" }, Array.from({ length: rows }, () => h("div")));
+export const skeleton = (rows = 6) =>
+  h(
+    "div",
+    { class: "skeleton", "aria-hidden": "true" },
+    Array.from({ length: rows }, () => h("div")),
+  );
 
 /**
  * A table whose rows come from `fetchPage(cursor) -> {rows, next}`. `columns` are `{name, cell, kind}`; `matches` says
@@ -26,13 +43,26 @@ export const skeleton = (rows = 6) => h("div", { class: "skeleton", "aria-hidden
  */
 export function pagedTable({ label, columns, fetchPage, matches = () => true, none, onRows = () => {}, signal, noun = "row" }) {
   const body = h("tbody");
-  const head = h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", class: column.kind ?? null }, column.name))));
+  const head = h(
+    "thead",
+    {},
+    h(
+      "tr",
+      {},
+      columns.map((column) => h("th", { scope: "col", class: column.kind ?? null }, column.name)),
+    ),
+  );
   const table = h("table", { "aria-label": label }, head, body);
   const foot = h("div", { class: "list-foot", role: "status" });
   const place = h("div", { class: "list" }, skeleton());
   let state = null;
 
-  const line = (row) => h("tr", {}, columns.map((column) => h("td", { class: column.kind ?? null, "data-name": column.name }, column.cell(row))));
+  const line = (row) =>
+    h(
+      "tr",
+      {},
+      columns.map((column) => h("td", { class: column.kind ?? null, "data-name": column.name }, column.cell(row))),
+    );
 
   /** Shows more: from what is at hand first, then from the API. */
   async function more(mine) {
@@ -60,9 +90,18 @@ export function pagedTable({ label, columns, fetchPage, matches = () => true, no
   function finish() {
     const left = state.seen < state.rows.length || !state.done;
     if (state.rows.length === 0) put(place, none());
-    else put(place, state.shown ? h("div", { class: "table-scroll" }, table) : empty("Nothing matches", "Loosen the filter, or look further back."), foot);
+    else
+      put(
+        place,
+        state.shown ? h("div", { class: "table-scroll" }, table) : empty("Nothing matches", "Loosen the filter, or look further back."),
+        foot,
+      );
     const told = state.shown === state.seen ? count(state.shown, noun) : `${count(state.shown, noun)} among ${state.seen} looked through`;
-    put(foot, h("span", {}, left ? `${told} so far` : told), left && button(state.shown ? "Show more" : "Look further", () => more(state), { class: "quiet" }));
+    put(
+      foot,
+      h("span", {}, left ? `${told} so far` : told),
+      left && button(state.shown ? "Show more" : "Look further", () => more(state), { class: "quiet" }),
+    );
   }
 
   async function guarded(work) {
@@ -111,10 +150,15 @@ export function filters(fields, change) {
   return element;
 }
 
-export const searchField = (label, name, value = "") => h("input", { type: "search", name, value, placeholder: label, "aria-label": label, autocomplete: "off", spellcheck: "false" });
+export const searchField = (label, name, value = "") =>
+  h("input", { type: "search", name, value, placeholder: label, "aria-label": label, autocomplete: "off", spellcheck: "false" });
 
 export function selectField(label, name, options, value = "") {
-  const select = h("select", { name, "aria-label": label }, options.map(([key, text]) => h("option", { value: key }, text)));
+  const select = h(
+    "select",
+    { name, "aria-label": label },
+    options.map(([key, text]) => h("option", { value: key }, text)),
+  );
   select.value = options.some(([key]) => key === value) ? value : "";
   return select;
 }

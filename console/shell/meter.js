@@ -10,7 +10,11 @@ export function gauge(quota) {
   const over = quota.resets_at && at(quota.resets_at) <= now();
   const share = over ? 1 : quota.limit ? quota.remaining / quota.limit : null;
   const level = share === null ? "" : share < 0.1 ? "low" : share < 0.3 ? "some" : "";
-  const left = over ? "full again" : quota.limit ? `${number(quota.remaining)} of ${number(quota.limit)}` : `${number(quota.remaining)} left`;
+  const left = over
+    ? "full again"
+    : quota.limit
+      ? `${number(quota.remaining)} of ${number(quota.limit)}`
+      : `${number(quota.remaining)} left`;
   const title = over || !quota.resets_at ? left : `${left}; full again in ${span(at(quota.resets_at) - now())}`;
   const bar = h("span", { class: "gauge-bar", "aria-hidden": "true" }, h("span"));
   if (share !== null) bar.firstChild.style.inlineSize = `${Math.max(2, Math.round(share * 100))}%`;

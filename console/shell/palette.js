@@ -23,16 +23,32 @@ function commands() {
   const { workspace, source } = place;
   const pages = [{ title: "All workspaces", key: "g h", run: () => go("/") }];
   if (workspace) {
-    for (const [tab, title, key] of [["", "Sources", "g s"], ["runs", "Runs", "g r"], ["members", "Members", "g m"], ["tokens", "Tokens", "g t"], ["audit", "Audit", "g a"], ["settings", "Settings", null]]) {
+    for (const [tab, title, key] of [
+      ["", "Sources", "g s"],
+      ["runs", "Runs", "g r"],
+      ["members", "Members", "g m"],
+      ["tokens", "Tokens", "g t"],
+      ["audit", "Audit", "g a"],
+      ["settings", "Settings", null],
+    ]) {
       pages.push({ title: `${title} of ${workspace}`, key, run: () => go(toWorkspace(workspace, tab)) });
     }
   }
   if (source) {
-    for (const [tab, title, key] of [["", "Overview", "o"], ["items", "Items", "i"], ["runs", "Runs", "u"], ["settings", "Settings", ","]]) {
+    for (const [tab, title, key] of [
+      ["", "Overview", "o"],
+      ["items", "Items", "i"],
+      ["runs", "Runs", "u"],
+      ["settings", "Settings", ","],
+    ]) {
       pages.push({ title: `${title} of ${source}`, key, run: () => go(toSource(source, tab)) });
     }
   }
-  const always = [{ title: "Change colours", key: "c", run: nextScheme }, { title: "API description", key: null, run: () => location.assign("/docs") }, { title: "Sign out", key: null, run: () => leave("left") }];
+  const always = [
+    { title: "Change colours", key: "c", run: nextScheme },
+    { title: "API description", key: null, run: () => location.assign("/docs") },
+    { title: "Sign out", key: null, run: () => leave("left") },
+  ];
   return [...offered, ...pages, ...always];
 }
 
@@ -71,10 +87,21 @@ export function openPalette() {
   if (document.querySelector("dialog[open]") || !me()) return;
   const list = h("ul", { id: "palette-list", role: "listbox", "aria-label": "What can be done" });
   const input = h("input", {
-    type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-list", "aria-autocomplete": "list",
-    "aria-label": "Find and do", placeholder: "A page, a source, or what to do", autocomplete: "off", spellcheck: "false",
+    type: "text",
+    role: "combobox",
+    "aria-expanded": "true",
+    "aria-controls": "palette-list",
+    "aria-autocomplete": "list",
+    "aria-label": "Find and do",
+    placeholder: "A page, a source, or what to do",
+    autocomplete: "off",
+    spellcheck: "false",
   });
-  const dialog = openDialog({ title: "Find and do", kind: "palette", body: [input, list, h("p", { class: "hint" }, h("kbd", {}, "/"), " filters a list, ", h("kbd", {}, "?"), " opens this")] });
+  const dialog = openDialog({
+    title: "Find and do",
+    kind: "palette",
+    body: [input, list, h("p", { class: "hint" }, h("kbd", {}, "/"), " filters a list, ", h("kbd", {}, "?"), " opens this")],
+  });
   let all = commands();
   let matching = [];
   let chosen = 0;
@@ -93,8 +120,22 @@ export function openPalette() {
   const draw = () => {
     const typed = input.value.trim().toLowerCase().split(/\s+/u);
     matching = all.filter((command) => typed.every((word) => command.title.toLowerCase().includes(word))).slice(0, MOST);
-    const line = (command, index) => h("li", { role: "option", id: `palette-${index}`, onclick: () => run(command), onpointermove: () => chosen !== index && choose(index) }, said(command.title, 90), command.key && h("span", { class: "keys" }, command.key.split(" ").map((key) => h("kbd", {}, key))));
-    put(list, matching.length ? matching.map(line) : h("li", { class: "faint", role: "option", "aria-disabled": "true" }, "Nothing of that name."));
+    const line = (command, index) =>
+      h(
+        "li",
+        { role: "option", id: `palette-${index}`, onclick: () => run(command), onpointermove: () => chosen !== index && choose(index) },
+        said(command.title, 90),
+        command.key &&
+          h(
+            "span",
+            { class: "keys" },
+            command.key.split(" ").map((key) => h("kbd", {}, key)),
+          ),
+      );
+    put(
+      list,
+      matching.length ? matching.map(line) : h("li", { class: "faint", role: "option", "aria-disabled": "true" }, "Nothing of that name."),
+    );
     choose(0);
   };
   input.addEventListener("input", draw);
@@ -107,10 +148,13 @@ export function openPalette() {
   });
   draw();
   input.focus();
-  known().then((sources) => {
-    all = [...commands(), ...sources];
-    if (document.contains(list)) draw();
-  }, () => {});
+  known().then(
+    (sources) => {
+      all = [...commands(), ...sources];
+      if (document.contains(list)) draw();
+    },
+    () => {},
+  );
 }
 
 /** The workspaces, and the sources of the present one. */

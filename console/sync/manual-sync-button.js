@@ -20,7 +20,17 @@ export function manualSyncButton(source, role, { compact = false } = {}) {
   const press = h("button", { type: "button", class: compact ? "sync small" : "sync primary", "aria-label": `Sync ${source.name}` }, label);
   press.addEventListener("click", () => pull(press, source, role, {}));
   if (compact) return press;
-  const more = h("button", { type: "button", class: "primary sync-more", "aria-label": "Sync with options", "aria-haspopup": "dialog", onclick: () => openOptions(source, role) }, icon("down"));
+  const more = h(
+    "button",
+    {
+      type: "button",
+      class: "primary sync-more",
+      "aria-label": "Sync with options",
+      "aria-haspopup": "dialog",
+      onclick: () => openOptions(source, role),
+    },
+    icon("down"),
+  );
   return h("div", { class: "split" }, press, more);
 }
 

@@ -1,7 +1,7 @@
 // How far a run is, kept true while it goes on: in the dialog and on the run's own page.
 
 import { h, put, said } from "../lib/dom.js";
-import { at, clock, countdown, milliseconds, now, relative, span, when } from "../lib/time.js";
+import { at, clock, countdown, milliseconds, now, readable, relative, span, when } from "../lib/time.js";
 import { count, number, words } from "../lib/text.js";
 import { hasEnded } from "../lib/live.js";
 import { progressBar } from "../shell/meter.js";
@@ -18,7 +18,15 @@ export function progressView() {
   const doing = h("div", { class: "progress-doing" });
   const facts = h("dl", { class: "facts compact" });
   const connection = h("p", { class: "hint connection", role: "status" });
-  const element = h("div", { class: "progress-view" }, h("div", { class: "progress-head" }, state, share), bar.element, doing, facts, connection);
+  const element = h(
+    "div",
+    { class: "progress-view" },
+    h("div", { class: "progress-head" }, state, share),
+    bar.element,
+    doing,
+    facts,
+    connection,
+  );
   const samples = [];
   let drawn = null;
 
@@ -55,11 +63,11 @@ function sentence(run) {
   if (run.status === "parked" || run.status === "paused") {
     const what = run.status === "parked" ? "Runs by itself" : "Goes on by itself";
     const until = run.resumes_at && at(run.resumes_at) > now() ? [" in ", countdown(run.resumes_at)] : [" in a moment"];
-    return [what, until, run.status_reason && h("span", { class: "because" }, said(run.status_reason))];
+    return [what, until, run.status_reason && h("span", { class: "because" }, said(readable(run.status_reason)))];
   }
   if (run.status === "queued") {
     const before = run.position ? `, after about ${count(run.position, "other run")}` : "";
-    return [`Queued${before}`, run.status_reason && h("span", { class: "because" }, said(run.status_reason))];
+    return [`Queued${before}`, run.status_reason && h("span", { class: "because" }, said(readable(run.status_reason)))];
   }
   if (run.status === "cancelling") return "Stopping at the next page";
   if (hasEnded(run)) return run.finished_at && ["Ended ", when(run.finished_at)];

@@ -9,16 +9,23 @@ import { button, field } from "../shell/busy.js";
 import { gauge, progressBar } from "../shell/meter.js";
 
 const REASONS = {
-  WEBHOOK_ACTIVE: ["Its webhook delivers changes by itself.", "A sync by hand asks the provider for what most likely is here already, and costs quota."],
+  WEBHOOK_ACTIVE: [
+    "Its webhook delivers changes by itself.",
+    "A sync by hand asks the provider for what most likely is here already, and costs quota.",
+  ],
   INCLUDE_CLOSED: ["Closed items are wanted too.", "That can be many more than the open ones, and they stay here."],
 };
 
 /** What has to be confirmed, in plain words. */
 export function confirmation(reasons) {
-  return h("ul", { class: "reasons" }, reasons.map((reason) => {
-    const [what, why] = REASONS[reason] ?? [reason, ""];
-    return h("li", {}, h("strong", {}, what), " ", why);
-  }));
+  return h(
+    "ul",
+    { class: "reasons" },
+    reasons.map((reason) => {
+      const [what, why] = REASONS[reason] ?? [reason, ""];
+      return h("li", {}, h("strong", {}, what), " ", why);
+    }),
+  );
 }
 
 /**
@@ -42,11 +49,19 @@ export function refusal(problem, source, role, { again, watch }) {
 /** The wait that ends by itself: a countdown, and a press that will do at its end. */
 function waiting(until, { again }) {
   const now = button("Sync now", () => again({}), { class: "primary", hidden: true, "data-now": true });
-  const timer = until && countdown(until, () => {
-    now.hidden = false;
-    timer.closest(".wait")?.classList.add("over");
-  });
-  const line = h("div", { class: "wait" }, timer ? [h("span", { class: "wait-label" }, "It may run again in"), timer, h("span", { class: "wait-at" }, `at ${clock(at(until))}`)] : "Nobody can say when it may run again.");
+  const timer =
+    until &&
+    countdown(until, () => {
+      now.hidden = false;
+      timer.closest(".wait")?.classList.add("over");
+    });
+  const line = h(
+    "div",
+    { class: "wait" },
+    timer
+      ? [h("span", { class: "wait-label" }, "It may run again in"), timer, h("span", { class: "wait-at" }, `at ${clock(at(until))}`)]
+      : "Nobody can say when it may run again.",
+  );
   return { line, now };
 }
 
@@ -56,7 +71,13 @@ function cooling(problem, more) {
   return {
     title: "It was synced a short while ago",
     body: [
-      h("p", {}, "A source that was synced by hand rests for a while, so that nobody wears out the provider", since && [". The last time was ", when(since)], "."),
+      h(
+        "p",
+        {},
+        "A source that was synced by hand rests for a while, so that nobody wears out the provider",
+        since && [". The last time was ", when(since)],
+        ".",
+      ),
       line,
       isAdmin(more.role) && override(more),
     ],
@@ -97,7 +118,17 @@ function running(problem, more) {
   return {
     title: "A sync is running already",
     body: [
-      progress && h("div", { class: "mini-progress" }, bar.element, h("span", { class: "number" }, progress.percentage === null ? `${number(progress.processed)} so far` : `${progress.percentage} %`)),
+      progress &&
+        h(
+          "div",
+          { class: "mini-progress" },
+          bar.element,
+          h(
+            "span",
+            { class: "number" },
+            progress.percentage === null ? `${number(progress.processed)} so far` : `${progress.percentage} %`,
+          ),
+        ),
       h("p", {}, "You can watch it, have one more run as soon as it has ended, or stop it and begin anew."),
     ],
     actions: [
@@ -117,7 +148,11 @@ function other(problem) {
   const id = problem.body.request_id;
   return {
     title: problem.body.title ?? "It was not accepted",
-    body: [h("p", {}, said(problem.message, 600)), next, id && problem.status >= 500 && h("p", { class: "hint" }, "Request ", h("code", {}, id))],
+    body: [
+      h("p", {}, said(problem.message, 600)),
+      next,
+      id && problem.status >= 500 && h("p", { class: "hint" }, "Request ", h("code", {}, id)),
+    ],
     actions: [],
   };
 }

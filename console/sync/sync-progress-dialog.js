@@ -46,11 +46,23 @@ export async function openProgress(runOrId, source, role) {
     return undefined;
   }
   function end() {
-    const again = may && run.work === "sync" && run.status !== "completed" && button("Try again", () => retryRun(run.id).then((next) => {
-      dialog.close();
-      return openProgress(next, source, role);
-    }).catch((why) => put(dialog.content, h("p", { class: "complaint" }, why.message))));
-    dialog.show(headline(run, name), [h("p", { class: "verdict-line" }, pill(run.status), " ", verdict(run)), summary(run)], [again, details(), h("button", { type: "button", class: "primary", "data-first": true, onclick: () => dialog.close() }, "Done")]);
+    const again =
+      may &&
+      run.work === "sync" &&
+      run.status !== "completed" &&
+      button("Try again", () =>
+        retryRun(run.id)
+          .then((next) => {
+            dialog.close();
+            return openProgress(next, source, role);
+          })
+          .catch((why) => put(dialog.content, h("p", { class: "complaint" }, why.message))),
+      );
+    dialog.show(
+      headline(run, name),
+      [h("p", { class: "verdict-line" }, pill(run.status), " ", verdict(run)), summary(run)],
+      [again, details(), h("button", { type: "button", class: "primary", "data-first": true, onclick: () => dialog.close() }, "Done")],
+    );
     announce(`${nameOf(run.status)}. ${verdict(run)}`);
   }
   show(first, "live");

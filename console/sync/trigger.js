@@ -4,7 +4,11 @@ import { part, post, wish } from "../lib/api.js";
 
 /** The body for what was chosen; what was not chosen is not said. */
 function bodyOf(options) {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== false && value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0)));
+  return Object.fromEntries(
+    Object.entries(options).filter(
+      ([, value]) => value !== false && value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0),
+    ),
+  );
 }
 
 /** Asks; the answer is the run, with its `outcome`. One press is one wish, however often it has to be sent. */

@@ -20,7 +20,9 @@ const FOLDER: &str = "/assets/dev/";
 /// Where the page names the modules that are wanted at once.
 const PRELOADS: &str = "<!-- preloads -->";
 /// What a first visit needs: the parts of every page, but no page.
-const AT_ONCE: &[&str] = &["app.js", "lib/", "shell/"];
+const AT_ONCE: &[&str] = &["app.js", "lib/", "shell/", "sync/"];
+/// How the page names a style sheet. They become one, in the order in which it names them.
+const STYLE: &str = "<link rel=\"stylesheet\" href=\"";
 
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -33,12 +35,12 @@ fn main() -> Result<()> {
     let mut files = BTreeMap::new();
     gather(&console, &console, &mut files)?;
     files.insert("problems.json".to_owned(), explained(&fs::read_to_string(problems)?).into_bytes());
-    let mut hasher = DefaultHasher::new();
-    files.hash(&mut hasher);
-    let version = format!("{:016x}", hasher.finish());
-
     let page = files.remove("index.html").unwrap_or_default();
-    let page = String::from_utf8_lossy(&page).replace(PRELOADS, &preloads(&files)).replace(FOLDER, &format!("/assets/{version}/"));
+    let page = one_style(&String::from_utf8_lossy(&page), &mut files);
+    let mut hasher = DefaultHasher::new();
+    (&page, &files).hash(&mut hasher);
+    let version = format!("{:016x}", hasher.finish());
+    let page = page.replace(PRELOADS, &preloads(&files)).replace(FOLDER, &format!("/assets/{version}/"));
     let out = out();
     let mut list = format!("/// Changes whenever any file of the console does.\npub(super) const VERSION: &str = \"{version}\";\n");
     list += &format!("pub(super) const PAGE: Asset = {};\n", written(&out, "index.html", page.as_bytes())?);
@@ -65,6 +67,20 @@ fn gather(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> 
         }
     }
     Ok(())
+}
+
+/// Joins the style sheets that the page names.
+fn one_style(page: &str, files: &mut BTreeMap<String, Vec<u8>>) -> String {
+    let (mut style, mut left) = (Vec::new(), String::new());
+    for line in page.lines() {
+        let named = line.strip_prefix(STYLE).and_then(|rest| rest.strip_prefix(FOLDER)).and_then(|rest| rest.split('"').next());
+        match named.and_then(|name| files.remove(name)) {
+            Some(text) => style.extend(text),
+            None => left += &format!("{line}\n"),
+        }
+    }
+    files.insert("style.css".to_owned(), style);
+    left.replace(PRELOADS, &format!("{STYLE}{FOLDER}style.css\">\n{PRELOADS}"))
 }
 
 fn preloads(files: &BTreeMap<String, Vec<u8>>) -> String {
