@@ -14,8 +14,7 @@ const TO_SYNC = { repository: "sync_issues", documents: "sync_documents", index:
 
 export const may = (role, right) => config.rights[role]?.includes(right) ?? false;
 export const rightToSync = (kind) => TO_SYNC[kind] ?? "administer";
-export const maySync = (role, kind) => may(role, rightToSync(kind));
-export const mayRun = (role, source) => maySync(role, source.kind);
+export const mayRun = (role, { kind }) => may(role, rightToSync(kind));
 export const isAdmin = (role) => may(role, "administer");
 export const roles = () => ["viewer", "member", "coordinator", "maintainer", "admin"].filter((role) => config.rights[role]);
 

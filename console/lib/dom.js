@@ -55,7 +55,5 @@ export function announce(text) {
   announcer.textContent = announcer.textContent === text ? `${text}\u00a0` : text;
 }
 
-export const within = (element) => document.contains(element);
-
 /** Whether keys belong to whatever has the focus. */
 export const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable]") !== null;

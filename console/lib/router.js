@@ -8,7 +8,7 @@ let show = () => {};
 let number = 0;
 
 /** The page that an address names, with the parts of the address. */
-export function match(pathname) {
+function match(pathname) {
   const asked = pathname.split("/").filter(Boolean);
   for (const page of PAGES) {
     const parts = page.path.split("/").filter(Boolean);

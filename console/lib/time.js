@@ -37,7 +37,7 @@ export function span(left) {
 }
 
 /** "4:05", or "1:04:05": for what counts down. */
-export function ticking(left) {
+function ticking(left) {
   const all = Math.max(0, Math.ceil(left / 1000));
   const two = (value) => String(value).padStart(2, "0");
   const [hours, minutes, seconds] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
@@ -65,7 +65,7 @@ const dayOf = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short",
 export const exact = (moment) => whole.format(moment);
 export const clock = (moment) => clockOf.format(moment);
 export const precise = (moment) => preciseOf.format(moment);
-export const day = (moment) => dayOf.format(moment);
+const day = (moment) => dayOf.format(moment);
 
 /** How long ago, kept true; the exact time is its title. */
 export function when(text, none = "never") {

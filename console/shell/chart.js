@@ -1,8 +1,9 @@
-// How the last runs went: their durations as columns, and their outcomes as a strip. Each leads to its run; the table
-// below them says the same in words.
+// How the last runs went: their durations as columns, and their outcomes as a strip. Each leads to its run; the list
+// below them says the same in words, and leads there by keyboard.
 
 import { h, svg } from "../lib/dom.js";
 import { at, relative, span } from "../lib/time.js";
+import { go } from "../lib/router.js";
 import { toRun } from "../lib/routes.js";
 import { kindOf, nameOf } from "./status.js";
 
@@ -29,8 +30,8 @@ export function history(runs) {
     const x = index * STEP + (STEP - WIDE) / 2;
     const title = `${nameOf(run.status)} ${relative(at(run.finished_at))}, after ${span(took(run) ?? 0)}`;
     return svg(
-      "a",
-      { href: toRun(run.id), "aria-label": title, tabindex: "-1" },
+      "g",
+      { class: "run", onclick: () => go(toRun(run.id)) },
       svg("title", {}, title),
       svg("rect", { class: "hit", x: index * STEP, y: 0, width: STEP, height: HEIGHT + 14 }),
       svg("rect", { class: `column ${kindOf(run.status)}`, x, y: HEIGHT - tall, width: WIDE, height: tall, rx: 1.5 }),

@@ -49,7 +49,9 @@ export function pagedTable({ label, columns, fetchPage, matches = () => true, no
     h(
       "tr",
       {},
-      columns.map((column) => h("th", { scope: "col", class: column.kind ?? null }, column.name)),
+      columns.map((column) =>
+        h("th", { scope: "col", class: column.kind ?? null }, column.name || h("span", { class: "unseen" }, "Actions")),
+      ),
     ),
   );
   const table = h("table", { "aria-label": label }, head, body);

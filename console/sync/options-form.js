@@ -68,7 +68,7 @@ const VERDICTS = {
   fresh: ["good", "It is fresh enough; nothing would run."],
 };
 
-export function checklist(explained) {
+function checklist(explained) {
   const [kind, verdict] = VERDICTS[explained.outcome] ?? ["bad", refusedFor(explained)];
   const lines = explained.checks.map((one) =>
     h(

@@ -88,7 +88,7 @@ function rows(run, samples) {
 }
 
 /** "in about 2 min (± 20 s), at 14:03"; nothing rather than a guess. */
-export function ending(run) {
+function ending(run) {
   if (hasEnded(run) || !run.estimated_completion) return "–";
   const moment = at(run.estimated_completion);
   const spread = milliseconds(run.estimated_spread);
