@@ -49,7 +49,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("PULLCORD_SIGN_IN_TOKEN_URL", "", "where it turns the code they come back with into a token"),
     variable("PULLCORD_SIGN_IN_CLIENT_ID", "", "the console's client id there"),
     variable("PULLCORD_SIGN_IN_SCOPE", "openid", "what it asks for there"),
-    variable("PULLCORD_EVENTS_URL", "", "where live events are streamed from, `/` for the API itself; without it the console asks again and again"),
+    variable(
+        "PULLCORD_EVENTS_URL",
+        "",
+        "where live events are streamed from, `/` for the API itself; without it the console asks again and again",
+    ),
     variable("PULLCORD_KEEP_RUNS", "P90D", "how long ended runs and the audit are kept"),
     variable("PULLCORD_KEEP_KEYS", "PT24H", "how long idempotency keys are remembered"),
     variable("PULLCORD_OPEN_WORKSPACES", "false", "whether any signed-in user may create a workspace"),

@@ -44,15 +44,8 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 7] = [
-        Self::Read,
-        Self::SyncWorkspace,
-        Self::SyncIndex,
-        Self::SyncIssues,
-        Self::SyncIntegration,
-        Self::SyncDocuments,
-        Self::Administer,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::SyncWorkspace, Self::SyncIndex, Self::SyncIssues, Self::SyncIntegration, Self::SyncDocuments, Self::Administer];
 
     pub fn as_str(self) -> &'static str {
         match self {

@@ -214,7 +214,8 @@ mod tests {
     #[test]
     fn the_page_names_files_that_are_there_and_has_no_script_of_its_own() {
         let page = std::str::from_utf8(files::PAGE.plain).expect("text");
-        let named: Vec<&str> = page.split(&format!("\"/assets/{}/", files::VERSION)).skip(1).filter_map(|after| after.split('"').next()).collect();
+        let named: Vec<&str> =
+            page.split(&format!("\"/assets/{}/", files::VERSION)).skip(1).filter_map(|after| after.split('"').next()).collect();
         assert!(named.len() > 10, "{named:?}");
         for name in named {
             assert!(files::ASSETS.iter().any(|asset| asset.name == name), "{name}");
