@@ -75,4 +75,6 @@ export const remove = (path) => call("DELETE", path);
 export const part = encodeURIComponent;
 
 /** A key for a trigger: pressed twice, or sent twice, it is one wish. */
-export const wish = () => ({ "idempotency-key": crypto.randomUUID() });
+export const wish = () => ({
+  "idempotency-key": Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join("-"),
+});

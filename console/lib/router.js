@@ -35,7 +35,10 @@ function decoded(text) {
 /** Starts answering to the address; `render` is given each page that it names. */
 export function route(render) {
   show = render;
-  addEventListener("popstate", () => turn(true));
+  addEventListener("popstate", () => {
+    document.querySelector("dialog[open]")?.close();
+    turn(true);
+  });
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");
     const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;

@@ -3,10 +3,13 @@
 
 const KEY = "pullcord-token";
 const ANSWER_WITHIN = 120;
+/** Where `pullcord up` is, whose addresses sign in by themselves. */
+const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 
 let held = null;
 let person = null;
 let ended = null;
+let offered = null;
 const tabs = typeof BroadcastChannel === "function" ? new BroadcastChannel("pullcord-session") : null;
 
 export const token = () => held;
@@ -14,13 +17,18 @@ export const me = () => person;
 /** Why nobody is signed in: null at first, or "expired", or "left". */
 export const whyEnded = () => ended;
 
+/** A token that an address brought and nobody has decided on. */
+export const offeredToken = () => offered;
+
 /** Takes a token out of the address, or out of storage, or from another tab. */
 export async function recall() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   if (fragment.has("token")) {
     const brought = fragment.get("token").trim();
     history.replaceState(history.state, "", location.pathname + location.search);
-    keep(brought);
+    // Elsewhere an address may come from someone who wants another to work in their name: a person decides.
+    if (LOOPBACK.includes(location.hostname)) keep(brought);
+    else offered = brought;
   } else {
     held = sessionStorage.getItem(KEY) ?? (await fromAnotherTab());
     if (held) keep(held);
@@ -48,6 +56,7 @@ function fromAnotherTab() {
 export function keep(brought) {
   held = brought;
   ended = null;
+  offered = null;
   sessionStorage.setItem(KEY, brought);
 }
 

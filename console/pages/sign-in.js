@@ -4,7 +4,7 @@ import { get } from "../lib/api.js";
 import { deployment } from "../lib/config.js";
 import { h } from "../lib/dom.js";
 import { leaveToSignIn } from "../lib/oidc.js";
-import { keep, known, whyEnded } from "../lib/session.js";
+import { keep, known, offeredToken, whyEnded } from "../lib/session.js";
 import { button, field, form } from "../shell/busy.js";
 import { mark } from "../shell/icon.js";
 import { schemeSwitch } from "../shell/theme.js";
@@ -13,7 +13,15 @@ const WHY = { expired: "Your session has ended. Sign in to go on where you were.
 
 export default function signIn({ complaint, done }) {
   const ended = WHY[whyEnded()];
-  const input = h("input", { type: "password", name: "token", autocomplete: "off", spellcheck: "false", autofocus: true, required: true });
+  const input = h("input", {
+    type: "password",
+    name: "token",
+    autocomplete: "off",
+    spellcheck: "false",
+    autofocus: true,
+    required: true,
+    value: offeredToken() ?? "",
+  });
   const bearer = form(
     [field("Bearer token", input, "A JWT of your organisation, or an API token that begins with pct_. It is kept in this tab only.")],
     "Sign in",
@@ -38,6 +46,12 @@ export default function signIn({ complaint, done }) {
       { class: "sign-in" },
       h("div", { class: "sign-in-head" }, mark(), h("h1", { tabindex: "-1" }, "Pullcord"), schemeSwitch()),
       h("p", { class: "lead" }, "Sync on demand: see what is stale, pull, and watch it come."),
+      offeredToken() &&
+        h(
+          "p",
+          { class: "notice", role: "status" },
+          "This address brought a token. Sign in with it only if you expected that: what you do then is done in its name.",
+        ),
       ended && h("p", { class: "notice", role: "status" }, ended),
       complaint && h("p", { class: "complaint", role: "alert" }, complaint),
       provider,

@@ -148,7 +148,7 @@ async function freshen(slug, signal, all, element, shownColumns) {
   all.forEach((source, index) => (all[index] = Object.assign(source, byId.get(source.id))));
   for (const link of element.querySelectorAll("a[data-source]")) {
     const source = byId.get(link.dataset.source);
-    const cells = link.closest("tr").children;
+    const cells = [...link.closest("tr").children].map((cell) => cell.firstChild);
     if (source) [1, 2, 3, 4].forEach((index) => put(cells[index], shownColumns[index].cell(source)));
   }
 }

@@ -116,8 +116,10 @@ function showOnce(dialog, { token, name }) {
   const copy = button(
     "Copy",
     async () => {
-      await navigator.clipboard.writeText(token);
-      toast("Copied.");
+      // Browsers keep the clipboard from pages that came over plain http.
+      await navigator.clipboard?.writeText(token);
+      shown.select();
+      toast(navigator.clipboard ? "Copied." : "It is marked: copy it with the keyboard.");
     },
     { class: "primary", "data-first": true },
   );

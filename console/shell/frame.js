@@ -103,7 +103,7 @@ export function pageHead(title, { above = null, under = [], actions = [] } = {})
 /** Tabs that are pages of their own. */
 export function tabs(label, entries) {
   const here = location.pathname;
-  return h(
+  const element = h(
     "nav",
     { class: "tabs", "aria-label": label },
     h(
@@ -121,4 +121,7 @@ export function tabs(label, entries) {
       ),
     ),
   );
+  // Where there is no room for all of them, the present one is seen.
+  requestAnimationFrame(() => element.querySelector("[aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" }));
+  return element;
 }

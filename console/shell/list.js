@@ -63,7 +63,7 @@ export function pagedTable({ label, columns, fetchPage, matches = () => true, no
     h(
       "tr",
       {},
-      columns.map((column) => h("td", { class: column.kind ?? null, "data-name": column.name }, column.cell(row))),
+      columns.map((column) => h("td", { class: column.kind ?? null, "data-name": column.name }, h("div", {}, column.cell(row)))),
     );
 
   /** Shows more: from what is at hand first, then from the API. */

@@ -2,7 +2,7 @@
 
 import { h, put, said } from "../lib/dom.js";
 import { at, clock, countdown, milliseconds, now, readable, relative, span, when } from "../lib/time.js";
-import { count, number, words } from "../lib/text.js";
+import { count, number, visible, words } from "../lib/text.js";
 import { hasEnded } from "../lib/live.js";
 import { progressBar } from "../shell/meter.js";
 import { pill } from "../shell/status.js";
@@ -40,8 +40,8 @@ export function progressView() {
     share.textContent = progress.percentage === null ? "" : `${progress.percentage} %`;
     put(doing, sentence(run));
     put(facts, rows(run, samples));
-    const said = { lost: "The connection was lost; trying again. The run goes on without it.", live: "" }[how] ?? "";
-    if (connection.textContent !== said) connection.textContent = said;
+    const why = how === "lost" ? LOST : reason(run);
+    if (connection.textContent !== why) connection.textContent = why;
   }
   return { element, show };
 }
@@ -58,16 +58,23 @@ function rate(samples) {
   return ended - began > 800 && to > from ? ((to - from) / (ended - began)) * 1000 : null;
 }
 
+const LOST = "The connection was lost; trying again. The run goes on without it.";
+
+/** Why it is where it is, if there is more to say than that it is under way. */
+function reason({ status, status_reason: why }) {
+  return why && !(status === "running" && why.startsWith("under way")) ? visible(readable(why)) : "";
+}
+
 function sentence(run) {
   const { progress } = run;
   if (run.status === "parked" || run.status === "paused") {
     const what = run.status === "parked" ? "Runs by itself" : "Goes on by itself";
     const until = run.resumes_at && at(run.resumes_at) > now() ? [" in ", countdown(run.resumes_at)] : [" in a moment"];
-    return [what, until, run.status_reason && h("span", { class: "because" }, said(readable(run.status_reason)))];
+    return [what, until];
   }
   if (run.status === "queued") {
     const before = run.position ? `, after about ${count(run.position, "other run")}` : "";
-    return [`Queued${before}`, run.status_reason && h("span", { class: "because" }, said(readable(run.status_reason)))];
+    return `Queued${before}`;
   }
   if (run.status === "cancelling") return "Stopping at the next page";
   if (hasEnded(run)) return run.finished_at && ["Ended ", when(run.finished_at)];

@@ -36,7 +36,7 @@ export async function openProgress(runOrId, source, role) {
   put(dialog.foot, details(), may && cancel);
   let told = "";
   function show(found, how) {
-    const position = found.version === run.version ? run.position : found.position;
+    const position = found.position ?? (found.version === run.version ? run.position : null);
     run = { ...found, position };
     if (hasEnded(run)) return end();
     view.show(run, how);
@@ -66,6 +66,9 @@ export async function openProgress(runOrId, source, role) {
     announce(`${nameOf(run.status)}. ${verdict(run)}`);
   }
   show(first, "live");
+  // Only a run that is looked at alone says how many come first.
+  const alone = (found) => found.version === run.version && found.position && show(found, "live");
+  if (first.status === "queued") get(`/v1/runs/${part(first.id)}`).then(alone, () => {});
   stop = follow(first.id, show, first);
 }
 

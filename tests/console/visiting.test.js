@@ -80,6 +80,22 @@ test("a token is asked for where there is none, and a wrong one is said to be", 
   assert.deepEqual(errors, []);
 });
 
+test("an address that brings a token to another place than this machine asks first", async () => {
+  const slug = await there.workspace();
+  const repository = await there.repository(slug, 3);
+  // Over plain http a browser says that one header has no effect.
+  const { page, errors } = await there.visitor("admin", { signedIn: false, expected: /Cross-Origin-Opener-Policy/u });
+  const elsewhere = there.url.replace("127.0.0.1", "pullcord.test");
+  await page.goto(`${elsewhere}/sources/${repository.id}#token=${tokenOf("admin")}`);
+  await page.getByText("This address brought a token.").waitFor();
+  assert.equal(page.url(), `${elsewhere}/sources/${repository.id}`);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  // Nor does it have locks or a clipboard then; the cord works all the same.
+  await page.locator("button.sync").click();
+  await page.getByRole("dialog").getByText("Completed", { exact: true }).waitFor();
+  assert.deepEqual(errors, []);
+});
+
 test("signing in by OpenID Connect with PKCE", async () => {
   const { page, errors } = await there.visitor("admin", { signedIn: false });
   const provider = "https://login.example.com";

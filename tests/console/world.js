@@ -63,7 +63,7 @@ export async function world({ environment = {} } = {}) {
   const [forge, first] = await Promise.all([started("forge", []), up("127.0.0.1:0")]);
   const browser = await chromium.launch({
     executablePath: chromiumPath(),
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--host-resolver-rules=MAP pullcord.test 127.0.0.1"],
   });
   let local = first;
   const url = first.url;
