@@ -12,6 +12,8 @@ export const hasEnded = (run) => TERMINAL.includes(run.status);
 
 /** A stream whose first line does not come by then is held back by somebody. */
 const HELD_BACK_AFTER = 5000;
+/** A stream says something at least every 15 seconds; one that is silent for as long is dead, though nobody said so. */
+const DEAD_AFTER = 40_000;
 /** A tab that only listens looks for itself after a silence of this length. */
 const SILENCE = 45_000;
 const LONGEST_PAUSE = 8000;
@@ -81,7 +83,8 @@ class Followed {
   }
 
   async ask(query) {
-    this.hear(await get(`/v1/runs/${part(this.id)}`, query, this.stopped.signal), true);
+    const signal = AbortSignal.any([this.stopped.signal, AbortSignal.timeout(DEAD_AFTER)]);
+    this.hear(await get(`/v1/runs/${part(this.id)}`, query, signal), true);
   }
 
   /** Reads until the run has ended, whatever happens in between. */
@@ -112,6 +115,11 @@ class Followed {
     const held = new AbortController();
     const stop = () => held.abort();
     signal.addEventListener("abort", stop);
+    let quiet = null;
+    const alive = () => {
+      clearTimeout(quiet);
+      quiet = setTimeout(stop, DEAD_AFTER);
+    };
     const late = setTimeout(() => {
       mode = "poll";
       held.abort();
@@ -122,11 +130,13 @@ class Followed {
       const path = `${deployment().events.base}/v1/runs/${part(this.id)}/events`;
       const reply = await fetch(path, { headers, signal: held.signal, cache: "no-store" });
       clearTimeout(late);
+      alive();
       if (!reply.ok) await read(reply);
       if (this.how !== "live") this.tell("live");
-      await readEvents(reply.body, ({ event, data }) => event === "run" && this.hear(JSON.parse(data), true));
+      await readEvents(reply.body, ({ event, data }) => event === "run" && this.hear(JSON.parse(data), true), alive);
     } finally {
       clearTimeout(late);
+      clearTimeout(quiet);
       signal.removeEventListener("abort", stop);
     }
   }

@@ -1,12 +1,13 @@
 // Server-sent events read by fetch, so that the token stands in a header and never in an address.
 
-/** Calls `take({event, id, data})` for each event until the stream ends. */
-export async function readEvents(body, take) {
+/** Calls `take({event, id, data})` for each event until the stream ends, and `alive` whenever anything came. */
+export async function readEvents(body, take, alive) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
+    alive();
     rest += value;
     const blocks = rest.split(/\r?\n\r?\n/u);
     rest = blocks.pop();

@@ -122,6 +122,9 @@ export function tabs(label, entries) {
     ),
   );
   // Where there is no room for all of them, the present one is seen.
-  requestAnimationFrame(() => element.querySelector("[aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" }));
+  requestAnimationFrame(() => {
+    const end = element.querySelector("[aria-current]")?.getBoundingClientRect().right ?? 0;
+    element.scrollLeft += Math.max(0, end - element.getBoundingClientRect().right);
+  });
   return element;
 }

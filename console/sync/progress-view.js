@@ -73,8 +73,7 @@ function sentence(run) {
     return [what, until];
   }
   if (run.status === "queued") {
-    const before = run.position ? `, after about ${count(run.position, "other run")}` : "";
-    return `Queued${before}`;
+    return run.position ? `Waits for its turn, after about ${count(run.position, "other run")}` : "Waits for its turn";
   }
   if (run.status === "cancelling") return "Stopping at the next page";
   if (hasEnded(run)) return run.finished_at && ["Ended ", when(run.finished_at)];

@@ -84,8 +84,11 @@ fn one_style(page: &str, files: &mut BTreeMap<String, Vec<u8>>) -> String {
 }
 
 fn preloads(files: &BTreeMap<String, Vec<u8>>) -> String {
-    let wanted = |name: &&String| name.ends_with(".js") && AT_ONCE.iter().any(|start| name.starts_with(start));
-    files.keys().filter(wanted).map(|name| format!("<link rel=\"modulepreload\" href=\"{FOLDER}{name}\">\n")).collect()
+    let wanted = |name: &&String| AT_ONCE.iter().any(|start| name.starts_with(start));
+    files
+        .keys()
+        .filter(wanted)
+        .fold(String::new(), |links, name| links + &format!("<link rel=\"modulepreload\" href=\"{FOLDER}{name}\">\n"))
 }
 
 /// Writes a file as it is and compressed; the expression that is its asset.
@@ -112,10 +115,7 @@ fn explained(text: &str) -> String {
     let mut entries = Vec::new();
     for line in text.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        let (code, means, next) = match cells[..] {
-            [_, code, _, means, next] | [code, means, next] => (code, means, next),
-            _ => continue,
-        };
+        let ([_, code, _, means, next] | [code, means, next]) = cells[..] else { continue };
         entries.push(format!("{}:{{\"means\":{},\"next\":{}}}", quoted(code.trim_matches('`')), quoted(means), quoted(next)));
     }
     format!("{{{}}}", entries.join(","))
