@@ -1,5 +1,7 @@
 // What the deployment says of itself, and from it: who may do what.
 
+import { words } from "./text.js";
+
 let config = null;
 
 export async function loadConfig() {
@@ -27,6 +29,9 @@ export function whyNot(role, right, what) {
   const last = others.pop();
   return `You are a ${role} here: ${others.length ? `${others.join(", ")} and ${last}` : last} may ${what}.`;
 }
+
+const NAMES = { github: "GitHub", gitlab: "GitLab", bitbucket: "Bitbucket" };
+export const providerName = (name) => NAMES[name] ?? words(name);
 
 /** The streams that a source can list. */
 export function streamsOf(source) {

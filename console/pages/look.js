@@ -1,9 +1,9 @@
 // What several pages look at: a workspace or a source with its tabs, and what the reader may do there.
 
 import { get, part } from "../lib/api.js";
-import { isAdmin, mayRun, whyNot } from "../lib/config.js";
+import { isAdmin, mayRun, providerName, whyNot } from "../lib/config.js";
 import { toSource, toWorkspace } from "../lib/routes.js";
-import { number, words } from "../lib/text.js";
+import { number } from "../lib/text.js";
 import { pageHead, showCrumbs, tabs } from "../shell/frame.js";
 import { empty } from "../shell/list.js";
 import { offer } from "../shell/palette.js";
@@ -87,6 +87,6 @@ export function sourceHead(context, { source, workspace }, tab) {
 /** What a source is, in a few words. */
 export function where(source) {
   if (source.kind === "documents") return "Folder of documents";
-  const provider = { github: "GitHub", gitlab: "GitLab", bitbucket: "Bitbucket" }[source.provider] ?? words(source.provider ?? source.kind);
+  const provider = providerName(source.provider ?? source.kind);
   return source.repository ? [provider, " ", code(source.repository)] : provider;
 }

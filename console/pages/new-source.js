@@ -1,7 +1,7 @@
 // A new source: a repository of a forge that this deployment knows, or a folder of documents.
 
 import { part, post } from "../lib/api.js";
-import { deployment } from "../lib/config.js";
+import { deployment, providerName } from "../lib/config.js";
 import { h, put } from "../lib/dom.js";
 import { go } from "../lib/router.js";
 import { toSource } from "../lib/routes.js";
@@ -10,7 +10,6 @@ import { choice, field, form } from "../shell/busy.js";
 import { openDialog } from "../shell/dialog.js";
 import { selectField } from "../shell/list.js";
 
-const NAMES = { github: "GitHub", gitlab: "GitLab", bitbucket: "Bitbucket" };
 const text = (name, more = {}) => h("input", { name, autocomplete: "off", spellcheck: "false", ...more });
 
 export function openNewSource(workspace) {
@@ -18,7 +17,7 @@ export function openNewSource(workspace) {
   const kind = selectField(
     "What",
     "what",
-    [...providers.map(({ name }) => [name, `Repository on ${NAMES[name] ?? words(name)}`]), ["documents", "Folder of documents"]],
+    [...providers.map(({ name }) => [name, `Repository on ${providerName(name)}`]), ["documents", "Folder of documents"]],
     providers[0]?.name ?? "documents",
   );
   const details = h("div", { class: "fields" });

@@ -1,7 +1,7 @@
 // The settings of a source, with the cord to pull above them: what is asked for, with which credential, and its end.
 
 import { part, patch, post, remove } from "../lib/api.js";
-import { isAdmin, streamsOf, whyNot } from "../lib/config.js";
+import { isAdmin, providerName, streamsOf, whyNot } from "../lib/config.js";
 import { code, h, put, said } from "../lib/dom.js";
 import { words } from "../lib/text.js";
 import { when } from "../lib/time.js";
@@ -33,7 +33,7 @@ export default async function sourceSettings(context) {
 function rows(source) {
   return [
     ["Kind", words(source.kind)],
-    source.provider && ["Provider", words(source.provider)],
+    source.provider && ["Provider", providerName(source.provider)],
     source.repository && ["Repository", code(source.repository)],
     source.base_url && ["Address", code(source.base_url)],
     source.path && ["Folder", code(source.path)],

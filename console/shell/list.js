@@ -37,34 +37,34 @@ export const skeleton = (rows = 6) =>
     Array.from({ length: rows }, () => h("div")),
   );
 
+function headOf(columns) {
+  const name = (column) => column.name || h("span", { class: "unseen" }, "Actions");
+  const cells = columns.map((column) => h("th", { scope: "col", class: column.kind ?? null }, name(column)));
+  return h("thead", {}, h("tr", {}, cells));
+}
+
+function line(columns, row) {
+  const cells = columns.map((column) => h("td", { class: column.kind ?? null, "data-name": column.name }, h("div", {}, column.cell(row))));
+  return h("tr", {}, cells);
+}
+
+/** How many are shown, among how many, and the way to more. */
+function footOf({ rows, shown, seen, done }, noun, more) {
+  const left = seen < rows.length || !done;
+  const told = shown === seen ? count(shown, noun) : `${count(shown, noun)} among ${seen} looked through`;
+  return [h("span", {}, left ? `${told} so far` : told), left && button(shown ? "Show more" : "Look further", more, { class: "quiet" })];
+}
+
 /**
  * A table whose rows come from `fetchPage(cursor) -> {rows, next}`. `columns` are `{name, cell, kind}`; `matches` says
  * which rows a filter lets through. `none` is shown where there are no rows at all.
  */
 export function pagedTable({ label, columns, fetchPage, matches = () => true, none, onRows = () => {}, signal, noun = "row" }) {
   const body = h("tbody");
-  const head = h(
-    "thead",
-    {},
-    h(
-      "tr",
-      {},
-      columns.map((column) =>
-        h("th", { scope: "col", class: column.kind ?? null }, column.name || h("span", { class: "unseen" }, "Actions")),
-      ),
-    ),
-  );
-  const table = h("table", { "aria-label": label }, head, body);
+  const table = h("table", { "aria-label": label }, headOf(columns), body);
   const foot = h("div", { class: "list-foot", role: "status" });
   const place = h("div", { class: "list" }, skeleton());
   let state = null;
-
-  const line = (row) =>
-    h(
-      "tr",
-      {},
-      columns.map((column) => h("td", { class: column.kind ?? null, "data-name": column.name }, h("div", {}, column.cell(row)))),
-    );
 
   /** Shows more: from what is at hand first, then from the API. */
   async function more(mine) {
@@ -75,7 +75,7 @@ export function pagedTable({ label, columns, fetchPage, matches = () => true, no
         const row = state.rows[state.seen++];
         if (!matches(row)) continue;
         state.shown += 1;
-        body.append(line(row));
+        body.append(line(columns, row));
       }
       if (state.shown >= wanted || state.done || pages >= PAGES_AT_A_TIME) break;
       const page = await fetchPage(state.next);
@@ -90,20 +90,16 @@ export function pagedTable({ label, columns, fetchPage, matches = () => true, no
   }
 
   function finish() {
-    const left = state.seen < state.rows.length || !state.done;
-    if (state.rows.length === 0) put(place, none());
-    else
-      put(
-        place,
-        state.shown ? h("div", { class: "table-scroll" }, table) : empty("Nothing matches", "Loosen the filter, or look further back."),
-        foot,
-      );
-    const told = state.shown === state.seen ? count(state.shown, noun) : `${count(state.shown, noun)} among ${state.seen} looked through`;
+    const hadFocus = foot.contains(document.activeElement);
+    const found = state.shown
+      ? h("div", { class: "table-scroll" }, table)
+      : empty("Nothing matches", "Loosen the filter, or look further back.");
+    put(place, state.rows.length ? [found, foot] : none());
     put(
       foot,
-      h("span", {}, left ? `${told} so far` : told),
-      left && button(state.shown ? "Show more" : "Look further", () => more(state), { class: "quiet" }),
+      footOf(state, noun, () => more(state)),
     );
+    if (hadFocus) foot.querySelector("button")?.focus();
   }
 
   async function guarded(work) {

@@ -83,10 +83,8 @@ export function listenForKeys() {
   });
 }
 
-export function openPalette() {
-  if (document.querySelector("dialog[open]") || !me()) return;
-  const list = h("ul", { id: "palette-list", role: "listbox", "aria-label": "What can be done" });
-  const input = h("input", {
+function typingField() {
+  return h("input", {
     type: "text",
     role: "combobox",
     "aria-expanded": "true",
@@ -97,6 +95,23 @@ export function openPalette() {
     autocomplete: "off",
     spellcheck: "false",
   });
+}
+
+function keysOf({ key }) {
+  return (
+    key &&
+    h(
+      "span",
+      { class: "keys" },
+      key.split(" ").map((one) => h("kbd", {}, one)),
+    )
+  );
+}
+
+export function openPalette() {
+  if (document.querySelector("dialog[open]") || !me()) return;
+  const list = h("ul", { id: "palette-list", role: "listbox", "aria-label": "What can be done" });
+  const input = typingField();
   const dialog = openDialog({
     title: "Find and do",
     kind: "palette",
@@ -125,12 +140,7 @@ export function openPalette() {
         "li",
         { role: "option", id: `palette-${index}`, onclick: () => run(command), onpointermove: () => chosen !== index && choose(index) },
         said(command.title, 90),
-        command.key &&
-          h(
-            "span",
-            { class: "keys" },
-            command.key.split(" ").map((key) => h("kbd", {}, key)),
-          ),
+        keysOf(command),
       );
     put(
       list,

@@ -71,7 +71,8 @@ async fn asset(Path((version, name)): Path<(String, String)>, asked: HeaderMap) 
 
 fn sent(asset: &Asset, asked: &HeaderMap, keep: &'static str) -> Response {
     let says = |name, word: &str| asked.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(word));
-    let tag = format!("\"{}\"", files::VERSION);
+    // Weak, since it is the same for both forms of a file.
+    let tag = format!("W/\"{}\"", files::VERSION);
     let headers = [
         (header::CONTENT_TYPE, asset.kind),
         (header::CACHE_CONTROL, keep),
