@@ -31,7 +31,7 @@ test("a stream that breaks is taken up again where it was", async () => {
   await there.stop("SIGKILL");
   await page.getByRole("dialog").getByText("The connection was lost").waitFor();
   await there.start();
-  await there.tell("release");
+  await there.release(repository, 2);
   await page.getByRole("dialog").locator("[data-count=created]").waitFor();
   await page.getByRole("dialog").getByText("Completed", { exact: true }).waitFor();
   assert.ok(Number(resumed.at(-1)) >= 2, `resumed from ${resumed.at(-1)}`);
@@ -58,7 +58,7 @@ for (const [how, hinder] of [
     await open(`/sources/${repository.id}`);
     await sync(page);
     await hundred(page);
-    await there.tell("release");
+    await there.release(repository, 2);
     await page.getByRole("dialog").getByText("Completed", { exact: true }).waitFor();
     const asked = requests.filter((url) => url.includes("wait=PT20S"));
     assert.ok(asked.length >= 1 && asked.length < 20, `${asked.length} questions`);
@@ -81,7 +81,7 @@ test("two tabs cost one stream, and the second takes over when the first closes"
   assert.deepEqual(new Set(streams), new Set([page]), "only the first tab reads");
   await page.close();
   await until(() => streams.at(-1) === second, "the second tab reads");
-  await there.tell("release");
+  await there.release(repository, 2);
   await second.locator("[data-count=created]", { hasText: "260" }).waitFor();
 });
 
@@ -137,7 +137,7 @@ test("a list shows what others began", async () => {
   await there.api("POST", `/v1/sources/${repository.id}/sync`, {});
   await page.clock.fastForward(61_000);
   await page.locator("td [data-status=syncing]").waitFor();
-  await there.tell("release");
+  await there.release(repository, 2);
   await until(async () => (await there.api("GET", `/v1/sources/${repository.id}`)).status === "synced", "it is synced");
   await page.clock.fastForward(6000);
   await page.locator("td [data-status=synced]").waitFor();

@@ -39,7 +39,7 @@ test("a sync is followed from the press to what it came to", async () => {
   await page.reload();
   await banner.getByText(`acme/${repository.id}`).waitFor();
   const polled = requests.filter((url) => /\/v1\/runs\/[^/]+$/u.test(url)).length;
-  await there.tell("release");
+  await there.release(repository, 2);
   await banner.getByText(/260 changes in/u).waitFor();
   const after = requests.filter((url) => /\/v1\/runs\/[^/]+$/u.test(url)).length;
   assert.equal(after, polled, "the banner follows without asking");

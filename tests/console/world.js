@@ -87,6 +87,12 @@ export async function world({ environment = {} } = {}) {
   /** What the forge was asked on a path. */
   const asked = async (path) => (await fetch(`${forge.url}/_forge/journal?to=${encodeURIComponent(path)}`)).json();
 
+  /** Lets go what hangs, once the request that is to hang has come. */
+  async function release(repository, nth) {
+    await until(async () => (await asked(repository.issues)).length >= nth, `request ${nth} to ${repository.name}`);
+    await tell("release");
+  }
+
   let named = 0;
   const fresh = (prefix) => `${prefix}-${(named += 1)}`;
 
@@ -158,6 +164,7 @@ export async function world({ environment = {} } = {}) {
     api,
     tell,
     asked,
+    release,
     workspace,
     repository,
     folderOf,

@@ -137,7 +137,7 @@ async fn the_console_is_at_every_address_it_shows(world: &World) {
     }
     let named: Vec<&str> = page.text.split("\"/assets/").skip(1).filter_map(|after| after.split('"').next()).collect();
     assert!(named.len() > 10, "{named:?}");
-    for name in named.iter().filter(|name| name.ends_with("app.js") || name.ends_with(".css") || name.ends_with(".svg")) {
+    for name in named.iter().filter(|name| ["/app.js", "/style.css", "/icon.svg"].iter().any(|end| name.ends_with(end))) {
         let file = world.nobody().get(&format!("/assets/{name}")).await;
         assert_eq!((file.status, file.text.is_empty()), (200, false), "{name}");
         assert!(file.header("cache-control").ends_with("immutable"), "{name}");
