@@ -91,6 +91,8 @@ pub fn run(options: Options) -> ExitCode {
 #[must_use]
 pub fn configured(mut config: Config) -> Config {
     config.allow_hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(str::to_owned));
+    // One process can stream; no gateway holds anything back.
+    config.events_url.get_or_insert_with(|| "/".to_owned());
     if config.document_roots.is_empty() {
         config.document_roots.extend(std::env::current_dir());
     }
@@ -286,8 +288,10 @@ fn mint(plane: &Plane, secret: &str, user: &str) -> Result<String, String> {
 fn greet(options: &Options, local: &Local) {
     let url = local.url();
     let token = options.data.join("admin-token");
-    println!("Pullcord's API is at {url}, its description at {url}/docs.");
-    println!("The bearer token of its administrator, who may do everything here, is also in {}:", token.display());
+    println!("Pullcord's console, with its administrator signed in:");
+    println!("  {url}/#token={}", local.admin_token);
+    println!("Its API is at {url}, described at {url}/docs.");
+    println!("The administrator, who may do everything here, has this bearer token, which is also in {}:", token.display());
     println!("{}", local.admin_token);
     if !options.no_demo {
         println!("Try it:");

@@ -13,6 +13,7 @@ use crate::model::{
 };
 use crate::plane::Plane;
 use crate::store::items::{Audit, Link, Quota, StoredItem};
+use crate::store::keys::Key;
 use crate::store::{HeldPage, ItemFilter, ItemPage};
 use crate::trigger::{Asker, quota_key};
 
@@ -52,8 +53,9 @@ pub async fn source(plane: &Plane, asker: &Asker, id: &SourceId) -> Result<Looke
     Ok(Looked { source: rows.source, gate: rows.gate, role, quota, stalled })
 }
 
-/// The sources of a workspace, with their gates, and whether they are stalled.
-pub async fn sources(plane: &Plane, asker: &Asker, workspace: &WorkspaceId) -> Result<Vec<(Source, Gate, bool)>, Error> {
+/// The sources of a workspace, with their gates, whether they are stalled, and
+/// what is left at their providers.
+pub async fn sources(plane: &Plane, asker: &Asker, workspace: &WorkspaceId) -> Result<Vec<(Source, Gate, bool, Option<Quota>)>, Error> {
     let person = asker.person(&plane.store).await?;
     role(&person, workspace, "workspace")?;
     let ids = plane.store.source_ids(workspace).await?;
@@ -69,12 +71,25 @@ pub async fn sources(plane: &Plane, asker: &Asker, workspace: &WorkspaceId) -> R
         .filter(|run| estimate::is_stalled(run, plane.config.lease, now))
         .map(|run| run.id)
         .collect();
-    let is_stalled = |gate: &Gate| gate.holder.is_some_and(|run| stalled.contains(&run));
-    Ok(found
-        .into_iter()
-        .map(|(source, gate)| (is_stalled(&gate), source, gate))
-        .map(|(stalled, source, gate)| (source, gate, stalled))
-        .collect())
+    let quotas = quotas(plane, &found).await?;
+    let told = found.into_iter().map(|(source, gate)| {
+        let is_stalled = gate.holder.is_some_and(|run| stalled.contains(&run));
+        let quota = quota_key(&source).and_then(|key| quotas.iter().find(|(of, _)| *of == key)).and_then(|(_, quota)| quota.clone());
+        (source, gate, is_stalled, quota)
+    });
+    Ok(told.collect())
+}
+
+/// What is left of each quota that sources share, asked for once.
+async fn quotas(plane: &Plane, found: &[(Source, Gate)]) -> Result<Vec<(Key, Option<Quota>)>, Fault> {
+    let mut keys: Vec<Key> = Vec::new();
+    for key in found.iter().filter_map(|(source, _)| quota_key(source)) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let left = futures::future::try_join_all(keys.iter().map(|key| plane.store.quota(key))).await?;
+    Ok(keys.into_iter().zip(left).collect())
 }
 
 /// About how many queued runs of its workspace come before a queued one.

@@ -19,6 +19,7 @@ tests![
     the_template_grants_what_no_emulator_checks,
     what_must_stand_in_one_file_stands_there,
     files_are_short_and_mains_only_boot,
+    the_console_is_made_of_short_files_without_markup,
     the_description_describes,
 ];
 
@@ -39,12 +40,17 @@ fn table_rows(text: &str) -> Vec<Vec<String>> {
 
 /// Rust files under these folders, with their text.
 fn sources(folders: &[&str]) -> Vec<(String, String)> {
+    files(folders, &["rs"])
+}
+
+/// Files of these kinds under these folders, with their text.
+fn files(folders: &[&str], kinds: &[&str]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut left: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
     while let Some(path) = left.pop() {
-        if path.is_dir() {
+        if path.is_dir() && !path.ends_with("node_modules") {
             left.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| kinds.iter().any(|kind| extension == *kind)) {
             let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
             found.push((name, fs::read_to_string(path).unwrap()));
         }
@@ -161,7 +167,7 @@ async fn what_must_stand_in_one_file_stands_there() {
         }
     };
     only("an expression", &["attribute_not_exists", "begins_with(#", "BETWEEN :", "if_not_exists"], &["store/conditions.rs"]);
-    only("the environment", &["std::env::var", "env::vars"], &["core/src/config.rs"]);
+    only("the environment", &["std::env::var", "env::vars"], &["core/src/config.rs", "functions/api/build.rs"]);
     only("the time", &["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now"], &["core/src/clock.rs"]);
     only("a new run", &["Run::blank("], &["core/src/trigger/attempt.rs", "core/src/model/run.rs"]);
     for (name, text) in code.iter().filter(|(name, _)| name.contains("/providers")) {
@@ -175,6 +181,19 @@ async fn files_are_short_and_mains_only_boot() {
         let most = if name.ends_with("/main.rs") && !name.starts_with("tests/") { 50 } else { 400 };
         assert!(lines <= most, "{name} has {lines} lines");
         assert!(text.starts_with("//!") || text.starts_with("use super"), "{name} does not say why it exists");
+    }
+}
+
+/// What came from elsewhere becomes text and never markup; one place asks the API.
+async fn the_console_is_made_of_short_files_without_markup() {
+    let found = files(&["console", "tests/console"], &["js", "css"]);
+    assert!(found.len() > 40, "{} files", found.len());
+    for (name, text) in found {
+        assert!(text.lines().count() <= 400, "{name} has {} lines", text.lines().count());
+        assert!(text.starts_with("// ") || text.starts_with("/* "), "{name} does not say why it exists");
+        for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+            assert!(!name.starts_with("console/") || !text.contains(word), "{name} has {word}");
+        }
     }
 }
 

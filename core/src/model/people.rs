@@ -43,6 +43,23 @@ pub enum Right {
     Administer,
 }
 
+impl Right {
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::SyncWorkspace, Self::SyncIndex, Self::SyncIssues, Self::SyncIntegration, Self::SyncDocuments, Self::Administer];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::SyncWorkspace => "sync_workspace",
+            Self::SyncIndex => "sync_index",
+            Self::SyncIssues => "sync_issues",
+            Self::SyncIntegration => "sync_integration",
+            Self::SyncDocuments => "sync_documents",
+            Self::Administer => "administer",
+        }
+    }
+}
+
 impl Role {
     pub const ALL: [Self; 5] = [Self::Viewer, Self::Member, Self::Coordinator, Self::Maintainer, Self::Admin];
 

@@ -72,7 +72,6 @@ impl Reading<'_> {
                         looked.gone.push(id.clone());
                         lists.push(stream);
                     }
-                    Ok(Found::There(found)) => looked.there.push(*found),
                     // It may be the list that is not to be had.
                     Ok(Found::Unclear) => lists.push(stream),
                     Err(end) => {

@@ -41,7 +41,7 @@ impl Api {
 /// Everything the API answers.
 pub fn router(plane: Arc<Plane>) -> Router {
     let (routes, description) = described().split_for_parts();
-    dressed(Api::new(plane, &description), routes.merge(openapi::routes(&description)))
+    dressed(Api::new(plane, &description), routes.merge(openapi::routes(&description)).merge(surfaces::console::pages()))
 }
 
 /// What the streaming function answers: live events, which a gateway would hold
@@ -80,4 +80,5 @@ fn described() -> OpenApiRouter<Api> {
         .merge(surfaces::hooks::routes())
         .merge(surfaces::issue_items::routes())
         .merge(surfaces::system::routes())
+        .merge(surfaces::console::routes())
 }

@@ -1,5 +1,6 @@
 //! One file per surface: its own dialect, the same doors.
 
+pub(crate) mod console;
 pub(crate) mod families;
 pub(crate) mod hooks;
 pub(crate) mod issue_items;

@@ -10,7 +10,12 @@ use super::{id, ids, let_go};
 use crate::scenarios::issues::cooling;
 use crate::world::{Answer, World, fresh};
 
-crate::scenarios![operators_have_a_door_of_their_own, pages_of_listed_origins_may_call, the_api_describes_itself,];
+crate::scenarios![
+    operators_have_a_door_of_their_own,
+    pages_of_listed_origins_may_call,
+    the_api_describes_itself,
+    the_console_is_at_every_address_it_shows,
+];
 
 /// Functions: what operators can ask for from a console.
 async fn operators_have_a_door_of_their_own(world: &World) {
@@ -117,4 +122,32 @@ async fn the_api_describes_itself(world: &World) {
     let policy = page.header("content-security-policy");
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert!(!policy.contains("unsafe-eval") && !policy.contains("script-src 'unsafe-inline'") && !policy.contains('*'), "{policy}");
+}
+
+/// S2.47 and S3.17: the console, its files and what it must know, for whoever has not signed in yet.
+async fn the_console_is_at_every_address_it_shows(world: &World) {
+    let page = world.nobody().get("/").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert_eq!(page.header("cache-control"), "no-cache");
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+    for deep in ["/signed-in", "/workspaces/acme/runs", "/sources/acme-web/items", "/runs/01900000-0000-7000-8000-000000000000"] {
+        let there = world.nobody().get(deep).await;
+        assert_eq!((there.status, &there.text), (200, &page.text), "{deep}");
+    }
+    let named: Vec<&str> = page.text.split("\"/assets/").skip(1).filter_map(|after| after.split('"').next()).collect();
+    assert!(named.len() > 10, "{named:?}");
+    for name in named.iter().filter(|name| ["/app.js", "/style.css", "/icon.svg"].iter().any(|end| name.ends_with(end))) {
+        let file = world.nobody().get(&format!("/assets/{name}")).await;
+        assert_eq!((file.status, file.text.is_empty()), (200, false), "{name}");
+        assert!(file.header("cache-control").ends_with("immutable"), "{name}");
+        assert_eq!(file.header("x-content-type-options"), "nosniff", "{name}");
+    }
+    world.nobody().get("/assets/of-another-version/app.js").await.problem(404, "NOT_FOUND");
+
+    let config = world.nobody().get("/config.json").await.is(200);
+    assert!(config["rights"]["viewer"].as_array().unwrap().iter().all(|right| right == "read"), "{config:#}");
+    assert_eq!(config["oidc"], json!(null));
+    assert!(!world.is_local() || config["events"] == json!({"by": "stream", "base": ""}), "{config:#}");
+    assert!(!config.to_string().contains("secret"), "{config:#}");
 }

@@ -45,7 +45,7 @@ async fn sources(State(api): State<Api>, Caller(asker): Caller, Path(slug): Path
     let now = api.plane.clock.now();
     let slug = ids::workspace(&slug).told(now)?;
     let found = status::sources(&api.plane, &asker, &slug).await.told(now)?;
-    let sources = found.iter().map(|(source, gate, stalled)| SourceView::of(source, gate, None, *stalled, now)).collect();
+    let sources = found.iter().map(|(source, gate, stalled, quota)| SourceView::of(source, gate, quota.as_ref(), *stalled, now)).collect();
     Ok(Json(Sources { sources, next_cursor: None }))
 }
 
