@@ -275,7 +275,7 @@ impl<'w> Tenant<'w> {
         }
         self.admin().post(&format!("/v1/workspaces/{}/sources", self.slug), body.clone()).await.is(201);
         if body["credential"].is_object() {
-            self.admin().looked_at(&id).await;
+            self.admin().looked_at(body["id"].as_str().unwrap()).await;
         }
         id
     }

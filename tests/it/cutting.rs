@@ -79,6 +79,8 @@ async fn given(issues: u64, size: usize) -> Given {
         ..NewSource::default()
     };
     manage::create_source(&bench.plane, &asker(), &WorkspaceId::known("acme"), new).await.unwrap();
+    // The look at its credential is no request of a run.
+    bench.work().await;
     let (asked, armed, crashed) = (Arc::new(AtomicUsize::new(0)), Armed::default(), Arc::new(Notify::new()));
     let (counter, cuts, told, inner) = (asked.clone(), armed.clone(), crashed.clone(), bench.plane.clone());
     let http = Http::new(Arc::new(move |mut outgoing| {

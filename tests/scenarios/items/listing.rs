@@ -61,7 +61,7 @@ async fn a_list_goes_on_where_it_stopped(world: &World) {
         let Some(next) = page["next_cursor"].as_str() else { break };
         cursor = format!("&cursor={next}");
     }
-    let updated: Vec<&str> = seen.iter().map(|item| item["updatedAt"].as_str().unwrap()).collect();
+    let updated: Vec<jiff::Timestamp> = seen.iter().map(|item| item["updatedAt"].as_str().unwrap().parse().unwrap()).collect();
     assert!(updated.is_sorted_by(|one, other| one >= other), "{updated:?}");
     let mut ids: Vec<&Value> = seen.iter().map(|item| &item["id"]).collect();
     ids.sort_by_key(ToString::to_string);

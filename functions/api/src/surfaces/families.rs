@@ -5,7 +5,8 @@ use axum::extract::{Extension, OriginalUri, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use pullcord_core::admission::{OnConflict, Surface};
-use pullcord_core::model::RunOptions;
+use pullcord_core::digest::{from_url_text, url_text};
+use pullcord_core::model::{RunOptions, is_id};
 use pullcord_core::trigger::{Ask, trigger};
 use pullcord_core::views::{ErrorView, RunView};
 use pullcord_core::{Error, status};
@@ -90,6 +91,16 @@ async fn sync_workspace(
     answered(&api, answer, wished.wait, now).await
 }
 
+/// How the place in a list of children begins, before the source that the page
+/// before ended with.
+const PLACE: &str = "child#";
+
+fn place(cursor: &str) -> Result<String, Error> {
+    let text = from_url_text(cursor).and_then(|bytes| String::from_utf8(bytes).ok());
+    let source = text.as_deref().and_then(|text| text.strip_prefix(PLACE)).filter(|id| is_id(id)).map(str::to_owned);
+    source.ok_or_else(|| Error::invalid("cursor", "is not one that a list gave"))
+}
+
 /// A source that a workspace run took in.
 #[derive(Serialize, ToSchema)]
 struct ChildView {
@@ -119,11 +130,9 @@ async fn children(
     let now = api.plane.clock.now();
     let id = ids::run(&id).told(now)?;
     let limit = ids::limit(query.limit).told(now)?;
-    // A cursor is the source that the page before ended with.
-    let source = |cursor| ids::source(cursor).map_err(|_| Error::invalid("cursor", "is not one that a list gave"));
-    let after = query.cursor.as_deref().map(source).transpose().told(now)?;
-    let found = status::children(&api.plane, &asker, id, after.as_ref().map(|after| after.as_str()), limit).await.told(now)?;
-    let next_cursor = found.last().filter(|_| found.len() == limit).map(|(link, _)| link.source.to_string());
+    let after = query.cursor.as_deref().map(place).transpose().told(now)?;
+    let found = status::children(&api.plane, &asker, id, after.as_deref(), limit).await.told(now)?;
+    let next_cursor = found.last().filter(|_| found.len() == limit).map(|(link, _)| url_text(format!("{PLACE}{}", link.source).as_bytes()));
     let child = |(link, run): (pullcord_core::store::items::Link, Option<pullcord_core::model::Run>)| ChildView {
         source: link.source.to_string(),
         run: run.map(|run| RunView::of(&run, now)),
