@@ -81,6 +81,7 @@ async fn given(issues: u64, size: usize) -> Given {
     manage::create_source(&bench.plane, &asker(), &WorkspaceId::known("acme"), new).await.unwrap();
     // The look at its credential is no request of a run.
     bench.work().await;
+    let pages = issues / size as u64;
     let (asked, armed, crashed) = (Arc::new(AtomicUsize::new(0)), Armed::default(), Arc::new(Notify::new()));
     let (counter, cuts, told, inner) = (asked.clone(), armed.clone(), crashed.clone(), bench.plane.clone());
     let http = Http::new(Arc::new(move |mut outgoing| {
@@ -90,7 +91,7 @@ async fn given(issues: u64, size: usize) -> Given {
         let (told, plane) = (told.clone(), inner.clone());
         async move {
             if let Some((at, Cut::Crash | Cut::Cancel, run)) = cut {
-                written(&plane, run, at as u64 - 1).await;
+                written(&plane, run, (at as u64 - 1).min(pages)).await;
             }
             match cut {
                 Some((_, Cut::Crash, _)) => {

@@ -28,7 +28,7 @@ pub(super) const LOSING: [(Provider, Stream); 7] = [
 ];
 
 /// A source of one stream with so many entries, all of them synced; their numbers.
-pub(super) async fn synced<'w>(world: &'w World, provider: Provider, stream: Stream, count: u64) -> (Given<'w>, Vec<u64>) {
+pub(super) async fn synced(world: &World, provider: Provider, stream: Stream, count: u64) -> (Given<'_>, Vec<u64>) {
     let given = given(world, provider, &[stream]).await;
     let numbers = given.old(world, stream, count);
     let run = given.sync(json!({})).await;
