@@ -234,7 +234,7 @@ impl History {
             return;
         }
         let quota = self.toll.forge.quota(Some(self.toll.token));
-        let remaining = quota.remaining.min(self.toll.floor + self.weather.below(60) as u64);
+        let remaining = quota.remaining.min(self.toll.floor + self.weather.below(4) as u64);
         self.weather.note(format!("others leave {remaining} requests until {}", quota.resets_at));
         self.toll.forge.set_quota(Some(self.toll.token), Quota { remaining, ..quota });
     }

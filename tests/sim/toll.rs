@@ -16,7 +16,7 @@ pub(super) struct Toll {
 
 /// Others may spend while a worker asks, and a stalled one asks long after it was
 /// allowed to.
-const UNAVOIDABLE: u64 = 12;
+const UNAVOIDABLE: u64 = 8;
 
 impl Toll {
     /// A request is about to reach the forge.
