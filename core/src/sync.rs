@@ -190,7 +190,7 @@ async fn hold_back(plane: &Plane, run: Run, is_known: bool) -> Result<Result<Sli
 /// Does what the claimed run is for, and brings the slice to its end.
 async fn work(plane: &Plane, run: Run, source: Option<Source>, deadline: Moment) -> Result<Slice, Fault> {
     if run.has_children() {
-        return with_children(plane, run, deadline).await;
+        return Box::pin(with_children(plane, run, deadline)).await;
     }
     let Some(source) = source else {
         let mut held = Held::new(plane, run, deadline);

@@ -50,7 +50,8 @@ impl<'a> Held<'a> {
     pub(super) async fn commit_part(&mut self, run: Run, with: Vec<Write>) -> Result<(), Stop> {
         let items = with.len();
         let moved = moves::commit_part(run, self.now(), self.plane.config.lease);
-        self.write(moved, &with).await?;
+        // Boxed: a run is large, and so would be every future that ends in this.
+        Box::pin(self.write(moved, &with)).await?;
         info!(decision = "run.part", workspace = %self.run.workspace, source = super::source_of(&self.run), run = %self.run.id,
             epoch = self.run.epoch, part = self.run.part_no, items, processed = self.run.progress.processed);
         Ok(())
@@ -65,7 +66,7 @@ impl<'a> Held<'a> {
         if self.now().since(renewed_at) < lease / 3 {
             return Ok(());
         }
-        self.write(moves::renew(&self.run, self.now(), lease), &[]).await
+        Box::pin(self.write(moves::renew(&self.run, self.now(), lease), &[])).await
     }
 
     /// Lets a short while pass without giving the run back.

@@ -233,7 +233,9 @@ fn count(run: &mut Run, links: &[Link], are_all: bool) {
     }
     children.done += links.iter().filter(|link| link.is_over()).count() as u64;
     children.failed += links.iter().filter(|link| link.has_failed()).count() as u64;
-    links.iter().for_each(|link| run.results.add(&link.results));
+    for link in links {
+        run.results.add(&link.results);
+    }
     run.progress.processed = children.done;
     run.progress.total = Some(children.total);
     run.children = Some(children);
