@@ -271,7 +271,14 @@ impl History {
         }
         self.calm_down().await?;
         self.watch.nothing_is_left(&self.sources)?;
-        self.catch_up().await?;
+        // Whatever was spent is there again.
+        self.weather.clock.sleep(Duration::from_mins(61)).await;
+        self.catch_up(&[false, false]).await?;
+        // Looked at before everything is listed anew, which would mend what increments missed.
+        for (source, repository) in self.sources.iter().zip(&self.repositories) {
+            mirror::present(&self.watch.rows, source, repository)?;
+        }
+        self.catch_up(&[true]).await?;
         for ((source, repository), gone) in self.sources.iter().zip(&self.repositories).zip(&self.gone) {
             mirror::issues(&self.watch.rows, source, repository, self.watch.deleted(source), *gone)?;
         }
@@ -355,12 +362,11 @@ impl History {
         Err(format!("stuck: {}", self.watch.open_runs()))
     }
 
-    /// Syncs every source twice more in calm weather: what is unfinished is
-    /// finished, and then what happened meanwhile is caught up with, also what went.
-    async fn catch_up(&mut self) -> Result<(), String> {
-        // Whatever was spent is there again.
-        self.weather.clock.sleep(Duration::from_mins(61)).await;
-        for full in [false, true] {
+    /// Syncs every source a few times more in calm weather: what is unfinished is
+    /// finished, and then what happened meanwhile is caught up with; by a full run also
+    /// what went.
+    async fn catch_up(&mut self, runs: &[bool]) -> Result<(), String> {
+        for full in runs.iter().copied() {
             for source in self.sources.clone() {
                 let options = RunOptions { full, ..RunOptions::default() };
                 let ask = Ask { confirmed: true, options, ..Ask::sync(source.clone(), asker(), Surface::Projects) };

@@ -15,21 +15,10 @@ use super::table::Rows;
 pub(super) fn issues(rows: &Rows, source: &SourceId, repository: &Repository, deleted: u64, gone: u64) -> Result<(), String> {
     let (items, held) = (rows.items(source), rows.held(source));
     let is_held: BTreeSet<&str> = held.iter().map(|one| one.item.as_str()).collect();
-    let by_number: BTreeMap<&str, &StoredItem> =
-        items.iter().filter_map(|stored| Some((stored.item.external_id.rsplit(':').next()?, stored))).collect();
-    let (all, mut remote) = (repository.issues(), BTreeSet::new());
-    for issue in all.iter().filter(|issue| !issue.pull_request) {
-        remote.insert(issue.number.to_string());
-        let state = if issue.state == IssueState::Open { "open" } else { "closed" };
-        match by_number.get(issue.number.to_string().as_str()) {
-            None if state == "closed" => {}
-            None => return Err(format!("{source}: issue {} is open there and not here: {issue:?}", issue.number)),
-            Some(stored) if stored.item.title != issue.title || stored.item.state != state => {
-                return Err(format!("{source}: issue {} is {issue:?} there and {:?} here", issue.number, stored.item));
-            }
-            Some(_) => {}
-        }
-    }
+    let by_number = by_number(&items);
+    present(rows, source, repository)?;
+    let all = repository.issues();
+    let remote: BTreeSet<String> = all.iter().filter(|issue| !issue.pull_request).map(|issue| issue.number.to_string()).collect();
     for (number, stored) in &by_number {
         match (remote.contains(*number), is_held.contains(stored.item.id().as_str())) {
             (true, true) => return Err(format!("{source}: issue {number} is there and held")),
@@ -43,6 +32,29 @@ pub(super) fn issues(rows: &Rows, source: &SourceId, repository: &Repository, de
     let (undecided, gate) = (held.iter().filter(|one| !one.discarded).count() as u64, rows.gate(source));
     if gate.held_deletions != undecided {
         return Err(format!("{source}: {undecided} items are held, and its gate says {gate:?}"));
+    }
+    Ok(())
+}
+
+fn by_number(items: &[StoredItem]) -> BTreeMap<&str, &StoredItem> {
+    items.iter().filter_map(|stored| Some((stored.item.external_id.rsplit(':').next()?, stored))).collect()
+}
+
+/// What is open at the forge is here, and whatever is here is as it is there.
+pub(super) fn present(rows: &Rows, source: &SourceId, repository: &Repository) -> Result<(), String> {
+    let items = rows.items(source);
+    let by_number = by_number(&items);
+    let all = repository.issues();
+    for issue in all.iter().filter(|issue| !issue.pull_request) {
+        let state = if issue.state == IssueState::Open { "open" } else { "closed" };
+        match by_number.get(issue.number.to_string().as_str()) {
+            None if state == "closed" => {}
+            None => return Err(format!("{source}: issue {} is open there and not here: {issue:?}", issue.number)),
+            Some(stored) if stored.item.title != issue.title || stored.item.state != state => {
+                return Err(format!("{source}: issue {} is {issue:?} there and {:?} here", issue.number, stored.item));
+            }
+            Some(_) => {}
+        }
     }
     Ok(())
 }
