@@ -64,7 +64,11 @@ pub(super) fn singles(given: &Given<'_>, stream: Stream) -> usize {
     let listing = given.listing(stream);
     let of_graph = |body: &Option<String>| body.as_ref().is_some_and(|body| body.contains("query Vulnerability("));
     match (given.provider, stream) {
-        (GitLab, Alerts) => given.forge.requests_to(&listing).iter().filter(|entry| of_graph(&entry.body)).count(),
+        (GitLab, Alerts) => {
+            // Such a query names no project, and others ask at the same address.
+            let own = given.requests(stream).first().and_then(|entry| entry.credential.clone());
+            given.forge.requests_to(&listing).iter().filter(|entry| of_graph(&entry.body) && entry.credential == own).count()
+        }
         _ => given.forge.requests_to(&format!("{listing}/*")).len(),
     }
 }
