@@ -92,6 +92,26 @@ pub struct Counts {
     pub failed: u64,
 }
 
+impl Counts {
+    fn and(self, other: Self) -> Self {
+        Self {
+            created: self.created + other.created,
+            updated: self.updated + other.updated,
+            skipped: self.skipped + other.skipped,
+            failed: self.failed + other.failed,
+        }
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self {
+            created: self.created - other.created,
+            updated: self.updated - other.updated,
+            skipped: self.skipped - other.skipped,
+            failed: self.failed - other.failed,
+        }
+    }
+}
+
 impl Results {
     /// Adds what another run did.
     pub fn add(&mut self, other: &Self) {
@@ -101,10 +121,7 @@ impl Results {
         self.deleted += other.deleted;
         self.held_deletions += other.held_deletions;
         self.failed += other.failed;
-        self.alerts.created += other.alerts.created;
-        self.alerts.updated += other.alerts.updated;
-        self.alerts.skipped += other.alerts.skipped;
-        self.alerts.failed += other.alerts.failed;
+        self.alerts = self.alerts.and(other.alerts);
     }
 
     fn counts(&self) -> Counts {
@@ -113,22 +130,12 @@ impl Results {
 
     /// Remembers that what was counted since `before` were alerts.
     pub fn were_alerts(&mut self, before: &Self) {
-        let (now, then) = (self.counts(), before.counts());
-        self.alerts.created += now.created - then.created;
-        self.alerts.updated += now.updated - then.updated;
-        self.alerts.skipped += now.skipped - then.skipped;
-        self.alerts.failed += now.failed - then.failed;
+        self.alerts = self.alerts.and(self.counts().without(before.counts()));
     }
 
     /// Everything but the alerts.
     pub fn others(&self) -> Counts {
-        let (all, alerts) = (self.counts(), self.alerts);
-        Counts {
-            created: all.created - alerts.created,
-            updated: all.updated - alerts.updated,
-            skipped: all.skipped - alerts.skipped,
-            failed: all.failed - alerts.failed,
-        }
+        self.counts().without(self.alerts)
     }
 }
 

@@ -15,7 +15,7 @@ use url::Url;
 use super::verdict::gone;
 use super::{Delivery, Introduced, Page, PageRequest, Provider, Reply, Sent, Unreadable, Verdict, Wanted, limit_of};
 use crate::clock::Moment;
-use crate::model::{Item, ItemType, Source, Stream};
+use crate::model::{ItemType, Source, Stream};
 use crate::vault::Credential;
 
 const REST: &str = "/api/v4";
@@ -201,28 +201,6 @@ fn parameter(address: &Url, name: &str) -> Option<String> {
 
 fn moment(text: Option<&str>) -> Option<Moment> {
     text.and_then(Moment::parse)
-}
-
-/// An item of which no more is known yet.
-fn blank(kind: ItemType, external_id: String, title: String, state: &str) -> Item {
-    Item {
-        kind,
-        external_id,
-        title,
-        body: None,
-        state: state.to_owned(),
-        labels: Vec::new(),
-        assignees: Vec::new(),
-        author: None,
-        url: None,
-        severity: None,
-        priority: None,
-        created_at: None,
-        updated_at: None,
-        path: None,
-        sha256: None,
-        size: None,
-    }
 }
 
 #[cfg(test)]

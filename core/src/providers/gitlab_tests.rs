@@ -1,33 +1,11 @@
 //! Where GitLab is, who may ask it, and how its projects are named.
 
 use super::*;
-use crate::model::{SourceId, SourceKind, Webhook, WorkspaceId};
+use crate::providers::testing;
+pub(super) use crate::providers::testing::reply;
 
 pub(super) fn source() -> Source {
-    Source {
-        id: SourceId::known("web"),
-        workspace: WorkspaceId::known("acme"),
-        kind: SourceKind::Repository,
-        name: "web".into(),
-        project: None,
-        provider: Some("gitlab".into()),
-        base_url: None,
-        repository: Some("acme/tools/web".into()),
-        principal: None,
-        streams: vec![Stream::Issues],
-        monitored: true,
-        path: None,
-        patterns: Vec::new(),
-        webhook: Webhook::default(),
-        credential: None,
-        credential_changed_at: None,
-        credential_check: None,
-        limits: crate::model::Limits::default(),
-        settings_version: 1,
-        created_at: Moment(0),
-        deleted_at: None,
-        version: 1,
-    }
+    Source { repository: Some("acme/tools/web".into()), ..testing::source("gitlab") }
 }
 
 pub(super) fn of(repository: &str) -> Source {
@@ -36,11 +14,6 @@ pub(super) fn of(repository: &str) -> Source {
 
 pub(super) fn first(stream: Stream) -> PageRequest {
     GitLab.begin(&source(), stream, Wanted::default())
-}
-
-pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: impl ToString) -> Reply {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Reply { status, headers, body: body.to_string().into_bytes() }
 }
 
 #[test]

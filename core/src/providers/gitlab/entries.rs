@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use super::{Shown, blank, external_id, moment, parameter, project};
+use super::{Shown, external_id, moment, parameter, project};
 use crate::clock::Moment;
 use crate::model::{Item, ItemType, Source, Stream};
 use crate::providers::{Page, PageRequest, Rejected, Reply, Unreadable, next_link};
@@ -175,7 +175,7 @@ fn item(source: &Source, stream: Stream, entry: Entry) -> Item {
         created_at: moment(entry.created_at.as_deref()),
         updated_at: moment(entry.updated_at.as_deref()),
         url: entry.web_url,
-        ..blank(kind, external_id, entry.title, state)
+        ..Item::new(kind, external_id, entry.title, state.to_owned())
     }
 }
 

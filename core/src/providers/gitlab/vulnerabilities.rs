@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::graph::{self, ask, ask_on};
-use super::{Shown, blank, configured, external_id, get, is_number, moment, parameter, project};
+use super::{Shown, configured, external_id, get, is_number, moment, parameter, project};
 use crate::model::{Item, ItemType, Source, Stream};
 use crate::providers::{Page, PageRequest, Rejected, Reply, Unreadable, next_link};
 
@@ -227,7 +227,7 @@ fn item(source: &Source, full_path: Option<&str>, one: Vulnerability) -> Result<
         updated_at: moment(one.updated_at.as_deref()),
         url: one.web_url,
         path: one.location.and_then(place),
-        ..blank(ItemType::Alert, external_id, one.title, state)
+        ..Item::new(ItemType::Alert, external_id, one.title, state.to_owned())
     })
 }
 
