@@ -81,6 +81,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         people::settings::SCENARIOS,
         people::strangers::SCENARIOS,
         people::tokens::SCENARIOS,
+        quota::apps::SCENARIOS,
         quota::credentials::SCENARIOS,
         quota::sharing::SCENARIOS,
         quota::waiting::SCENARIOS,

@@ -7,10 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use pullcord_core::manage::{self, ChangedSource, NewProject, NewSource};
+use pullcord_core::manage::{self, ChangedSource, CredentialGiven, NewProject, NewSource};
 use pullcord_core::model::{Person, SourceId, SourceKind, WorkspaceId};
 use pullcord_core::trigger::Asker;
-use pullcord_core::vault::Credential;
 use pullcord_core::{Error, Plane};
 use pullcord_forge::{Forge, Options, Seed};
 
@@ -42,7 +41,7 @@ pub async fn seed(plane: &Arc<Plane>, data: &Path) -> Result<Forge, String> {
         provider: Some("github".into()),
         base_url: Some(forge.base_url()),
         repository: Some("acme/web".into()),
-        credential: Some(Credential { token: "demo-token".into() }),
+        credential: Some(CredentialGiven::token("demo-token")),
         ..NewSource::default()
     };
     if !made(manage::create_source(plane, &asker, &workspace, source).await)? {

@@ -6,24 +6,25 @@
 
 use crate::error::Fault;
 use crate::http::Outgoing;
+use crate::minting::{self, Shown};
 use crate::model::{Checked, Sealed, Source, SourceId, WorkspaceId};
 use crate::plane::Plane;
 use crate::providers::{self, Introduced, Verdict};
 use crate::queue::Job;
 use crate::quota::Word;
 use crate::sync::{Purse, redacted};
-use crate::vault::Credential;
+use crate::vault::Kept;
 
 /// Races with whoever changes the source; after that a run will tell.
 const MOST_RACES: usize = 5;
 
 /// Seals a credential for one source, with a fingerprint by which those that are the
 /// same within a workspace are known.
-pub(crate) async fn seal(plane: &Plane, credential: &Credential, workspace: &WorkspaceId, source: &SourceId) -> Result<Sealed, Fault> {
+pub(crate) async fn seal(plane: &Plane, kept: &Kept, workspace: &WorkspaceId, source: &SourceId) -> Result<Sealed, Fault> {
     let fresh = crate::digest::url_text(&plane.chance.bytes::<32>());
     let key = plane.store.deployment_key(&fresh).await?;
-    let fingerprint = crate::digest::fingerprint(&key, &format!("{workspace}\n{}", credential.token));
-    plane.vault.seal(credential, fingerprint, workspace, source).await
+    let fingerprint = crate::digest::fingerprint(&key, &format!("{workspace}\n{}", kept.identity()));
+    plane.vault.seal(kept, fingerprint, workspace, source).await
 }
 
 /// Has a worker look at the credential of a source, if it has one. If that cannot
@@ -43,10 +44,16 @@ pub(crate) async fn validate(plane: &Plane, id: &SourceId, fingerprint: &str) ->
     let Some(sealed) = source.credential.as_ref().filter(|sealed| sealed.fingerprint == fingerprint) else { return Ok(()) };
     let Some(provider) = source.provider.as_deref().and_then(providers::named) else { return Ok(()) };
     let blank = Checked { at: plane.clock.now(), ..Checked::default() };
-    let credential = match plane.vault.open(sealed, &source.workspace, id).await {
-        Ok(credential) => credential,
-        Err(fault @ Fault::Unavailable { .. }) => return Err(fault),
-        Err(Fault::Broken { why, .. }) => return note(plane, source.clone(), Checked { why: Some(why), ..blank }).await,
+    let (credential, installation) = match minting::show(plane, &source, sealed, provider).await? {
+        Shown::Ready { credential, login, .. } => (credential, login),
+        Shown::Unreadable(why) => return note(plane, source.clone(), Checked { why: Some(why), ..blank }).await,
+        Shown::Not(_, Verdict::Unauthenticated(why)) => {
+            return note(plane, source.clone(), Checked { accepted: Some(false), why: Some(refused(&why)), ..blank }).await;
+        }
+        Shown::Not(..) => {
+            let why = Some("the provider could not be asked for a token".to_owned());
+            return note(plane, source.clone(), Checked { why, ..blank }).await;
+        }
     };
     let request = provider.probe(&source);
     let (url, headers, body) = (request.url.clone(), request.headers.clone(), request.body.clone());
@@ -56,7 +63,7 @@ pub(crate) async fn validate(plane: &Plane, id: &SourceId, fingerprint: &str) ->
         Ok(reply) => match provider.judge(&request, &reply) {
             Verdict::Readable | Verdict::Unchanged => {
                 let Introduced { login, limit } = provider.introduce(&reply);
-                (Checked { accepted: Some(true), login, ..blank }, limit)
+                (Checked { accepted: Some(true), login: login.or(installation), ..blank }, limit)
             }
             Verdict::Unauthenticated(why) => {
                 let why = redacted(&why, Some(&credential.token));

@@ -39,6 +39,7 @@ pub mod clock;
 pub mod config;
 pub mod digest;
 pub mod http;
+pub mod minting;
 pub mod plane;
 pub mod planted;
 pub mod telemetry;

@@ -20,9 +20,11 @@ use crate::store::keys;
 use crate::trigger::Asker;
 
 mod check;
+mod given;
 mod items;
 mod sources;
 
+pub use given::CredentialGiven;
 pub use items::{Made, NewItem, link_item, make_item};
 pub use sources::{ChangedSource, NewSource, change_source, create_source, decide_held, delete_source, reset_backfill};
 

@@ -15,6 +15,7 @@ use crate::model::{Item, Source, Stream};
 use crate::vault::Credential;
 
 mod address;
+mod apps;
 mod bitbucket;
 #[cfg(test)]
 mod conformance;
@@ -31,6 +32,7 @@ mod probing_tests;
 mod testing;
 mod verdict;
 
+pub use apps::{Apps, Mint, Minted};
 pub use delivery::{Delivery, Named, Origin, Sent};
 pub use paging::{absolute, next_link, stays_home};
 pub use verdict::{Limit, Verdict, Wait, judge, limit_of, resource_of};
@@ -185,6 +187,11 @@ pub trait Provider: Send + Sync {
 
     /// Whose credential it is and what is left, as far as the reply to a probe says.
     fn introduce(&self, reply: &Reply) -> Introduced;
+
+    /// How tokens are minted, where there are apps.
+    fn apps(&self) -> Option<&'static dyn Apps> {
+        None
+    }
 
     /// What a reply to that request means, before anyone reads it.
     fn judge(&self, _asked: &PageRequest, reply: &Reply) -> Verdict {

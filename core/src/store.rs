@@ -15,6 +15,7 @@ mod held;
 mod ledger;
 mod links;
 mod listed;
+mod minted;
 mod moved;
 mod parts;
 mod seen;

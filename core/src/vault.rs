@@ -31,6 +31,55 @@ pub struct Credential {
     pub token: String,
 }
 
+/// What a source keeps to be let in by its provider.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Kept {
+    Token(Credential),
+    /// Tokens are minted with it, each good for a while.
+    App(AppKey),
+}
+
+/// The key of an app, and which of its installations is meant.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppKey {
+    pub app: String,
+    pub installation: String,
+    /// In PEM.
+    pub private_key: String,
+}
+
+impl Kept {
+    /// What two that are the same have in common.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Token(credential) => credential.token.clone(),
+            Self::App(key) => [&*key.app, &key.installation, &key.private_key].join("\n"),
+        }
+    }
+
+    /// By what people tell one from another.
+    fn last4(&self) -> String {
+        match self {
+            Self::Token(credential) => last4(&credential.token),
+            Self::App(key) => last4(&key.installation),
+        }
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Kept(…)")
+    }
+}
+
+impl fmt::Debug for AppKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "AppKey({}, {}, …)", self.app, self.installation)
+    }
+}
+
 impl fmt::Debug for Credential {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Credential(…)")
@@ -71,20 +120,14 @@ impl Vault {
     }
 
     /// Seals a credential for one source and no other.
-    pub async fn seal(
-        &self,
-        credential: &Credential,
-        fingerprint: String,
-        workspace: &WorkspaceId,
-        source: &SourceId,
-    ) -> Result<Sealed, Fault> {
-        let plain = serde_json::to_vec(credential).map_err(|why| Fault::broken("vault", why))?;
+    pub async fn seal(&self, kept: &Kept, fingerprint: String, workspace: &WorkspaceId, source: &SourceId) -> Result<Sealed, Fault> {
+        let plain = serde_json::to_vec(kept).map_err(|why| Fault::broken("vault", why))?;
         let sealed = self.seal_bytes(plain, &Context::of_credential(workspace, source)).await?;
-        Ok(Sealed { sealed: STANDARD.encode(sealed), last4: last4(&credential.token), fingerprint })
+        Ok(Sealed { sealed: STANDARD.encode(sealed), last4: kept.last4(), fingerprint })
     }
 
     /// Opens what was sealed for this very source.
-    pub async fn open(&self, sealed: &Sealed, workspace: &WorkspaceId, source: &SourceId) -> Result<Credential, Fault> {
+    pub async fn open(&self, sealed: &Sealed, workspace: &WorkspaceId, source: &SourceId) -> Result<Kept, Fault> {
         let plain = self.open_bytes(sealed, &Context::of_credential(workspace, source)).await?;
         serde_json::from_slice(&plain).map_err(|_| unreadable())
     }
@@ -99,6 +142,18 @@ impl Vault {
     pub async fn open_secret(&self, sealed: &Sealed, workspace: &WorkspaceId, source: &SourceId) -> Result<String, Fault> {
         let plain = self.open_bytes(sealed, &Context::of_webhook(workspace, source)).await?;
         String::from_utf8(plain).map_err(|_| unreadable())
+    }
+
+    /// Seals a token that was minted, for all sources of a workspace that keep the
+    /// same key.
+    pub async fn seal_minted(&self, minted: &Credential, workspace: &WorkspaceId, fingerprint: &str) -> Result<Sealed, Fault> {
+        let sealed = self.seal_bytes(minted.token.as_bytes().to_vec(), &Context::of_minted(workspace, fingerprint)).await?;
+        Ok(Sealed { sealed: STANDARD.encode(sealed), last4: String::new(), fingerprint: fingerprint.to_owned() })
+    }
+
+    pub async fn open_minted(&self, sealed: &Sealed, workspace: &WorkspaceId) -> Result<Credential, Fault> {
+        let plain = self.open_bytes(sealed, &Context::of_minted(workspace, &sealed.fingerprint)).await?;
+        String::from_utf8(plain).map(|token| Credential { token }).map_err(|_| unreadable())
     }
 
     async fn seal_bytes(&self, plain: Vec<u8>, context: &Context) -> Result<Vec<u8>, Fault> {
@@ -158,6 +213,11 @@ impl Context {
         Self(vec![("webhook", format!("{workspace}/{source}"))])
     }
 
+    /// The worker may seal what has this, and nothing else.
+    fn of_minted(workspace: &WorkspaceId, fingerprint: &str) -> Self {
+        Self(vec![("workspace", workspace.to_string()), ("minted", fingerprint.to_owned())])
+    }
+
     fn pairs(&self) -> HashMap<String, String> {
         self.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
@@ -166,6 +226,7 @@ impl Context {
     fn bytes(&self) -> Vec<u8> {
         match self.0.as_slice() {
             [(name, value)] => format!("{name}\n{value}").into_bytes(),
+            [(_, workspace), ("minted", value)] => format!("{workspace}\nminted\n{value}").into_bytes(),
             several => several.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("\n").into_bytes(),
         }
     }
@@ -217,7 +278,7 @@ mod tests {
     async fn a_credential_opens_for_its_own_source_only() {
         let vault = Vault::File { key: [7; 32] };
         let (acme, web, api) = (WorkspaceId::known("acme"), SourceId::known("web"), SourceId::known("api"));
-        let credential = Credential { token: "ghp_canary_1234".into() };
+        let credential = Kept::Token(Credential { token: "ghp_canary_1234".into() });
         let sealed = vault.seal(&credential, "f".into(), &acme, &web).await.expect("sealed");
         assert_eq!(sealed.last4, "1234");
         assert!(!sealed.sealed.contains("canary") && !format!("{credential:?} {sealed:?} {vault:?}").contains("canary"));
@@ -225,6 +286,22 @@ mod tests {
         assert!(vault.open(&sealed, &acme, &api).await.is_err());
         assert!(Vault::File { key: [8; 32] }.open(&sealed, &acme, &web).await.is_err());
         assert_eq!(last4("abc"), "c");
+    }
+
+    /// Of a key nothing but whose it is can be printed, and what it minted opens as
+    /// nothing else.
+    #[tokio::test]
+    async fn the_key_of_an_app_and_its_tokens_are_sealed_apart() {
+        let vault = Vault::File { key: [7; 32] };
+        let (acme, web) = (WorkspaceId::known("acme"), SourceId::known("web"));
+        let private_key = "-----BEGIN canary".to_owned();
+        let kept = Kept::App(AppKey { app: "1".into(), installation: "4711".into(), private_key });
+        let sealed = vault.seal(&kept, "f".into(), &acme, &web).await.expect("sealed");
+        assert_eq!((vault.open(&sealed, &acme, &web).await.expect("opened"), &*sealed.last4), (kept.clone(), "11"));
+        let minted = vault.seal_minted(&Credential { token: "ghs_canary".into() }, &acme, "f").await.expect("sealed");
+        assert_eq!(vault.open_minted(&minted, &acme).await.expect("opened").token, "ghs_canary");
+        assert!(vault.open(&minted, &acme, &SourceId::known("f")).await.is_err() && vault.open_minted(&sealed, &acme).await.is_err());
+        assert!(!format!("{kept:?} {sealed:?} {minted:?}").contains("canary"));
     }
 
     /// Whoever may open the secrets of webhooks cannot open a credential with that.
@@ -236,7 +313,7 @@ mod tests {
         assert_eq!(vault.open_secret(&secret, &acme, &web).await.expect("opened"), "a canary");
         assert!(vault.open_secret(&secret, &acme, &api).await.is_err() && vault.open(&secret, &acme, &web).await.is_err());
         assert!(secret.last4.is_empty() && secret.fingerprint.is_empty() && !secret.sealed.contains("canary"));
-        let credential = vault.seal(&Credential { token: "ghp".into() }, String::new(), &acme, &web).await.expect("sealed");
+        let credential = vault.seal(&Kept::Token(Credential { token: "ghp".into() }), String::new(), &acme, &web).await.expect("sealed");
         assert!(vault.open_secret(&credential, &acme, &web).await.is_err());
     }
 }

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use futures::FutureExt;
 use pullcord_core::Error;
 use pullcord_core::admission::Surface;
-use pullcord_core::manage::{self, NewItem, NewProject, NewSource};
+use pullcord_core::manage::{self, CredentialGiven, NewItem, NewProject, NewSource};
 use pullcord_core::model::{Owner, Person, ProjectId, Run, RunStatus, SourceId, SourceKind, WorkspaceId};
 use pullcord_core::store::ItemFilter;
 use pullcord_core::store::items::StoredItem;
 use pullcord_core::trigger::{Answer, Ask, Asker, trigger};
-use pullcord_core::vault::Credential;
 use pullcord_forge::Forge;
 use pullcord_tests::bench::{Bench, Mishap};
 use pullcord_tests::world;
@@ -58,7 +57,7 @@ async fn given() -> Given {
         provider: Some("github".into()),
         repository: Some("acme/web".into()),
         base_url: Some(forge.base_url()),
-        credential: Some(Credential { token: "a-token".into() }),
+        credential: Some(CredentialGiven::token("a-token")),
         ..NewSource::default()
     };
     manage::create_source(&bench.plane, &asker(), &workspace, new).await.unwrap();

@@ -11,14 +11,13 @@ use futures::FutureExt;
 use pullcord_core::Plane;
 use pullcord_core::admission::Surface;
 use pullcord_core::http::Http;
-use pullcord_core::manage::{self, NewSource};
+use pullcord_core::manage::{self, CredentialGiven, NewSource};
 use pullcord_core::model::{Person, Run, RunId, RunOptions, RunStatus, SourceId, SourceKind, WorkspaceId};
 use pullcord_core::providers::Reply;
 use pullcord_core::store::conditions::Range;
 use pullcord_core::store::keys;
 use pullcord_core::store::table::Query;
 use pullcord_core::trigger::{Answer, Ask, Asker, trigger};
-use pullcord_core::vault::Credential;
 use pullcord_core::{cancel, schedule};
 use pullcord_forge::{Forge, Repository, Seed};
 use pullcord_tests::bench::Bench;
@@ -75,7 +74,7 @@ async fn given(issues: u64, size: usize) -> Given {
         provider: Some("github".into()),
         repository: Some("acme/web".into()),
         base_url: Some(forge.base_url()),
-        credential: Some(Credential { token: "a-token".into() }),
+        credential: Some(CredentialGiven::token("a-token")),
         ..NewSource::default()
     };
     manage::create_source(&bench.plane, &asker(), &WorkspaceId::known("acme"), new).await.unwrap();

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use pullcord_core::admission::Surface;
-use pullcord_core::manage::{self, NewSource};
+use pullcord_core::manage::{self, CredentialGiven, NewSource};
 use pullcord_core::model::{Person, Run, RunStatus, SourceId, SourceKind, WorkspaceId};
 use pullcord_core::schedule;
 use pullcord_core::store::items::Quota;
 use pullcord_core::trigger::{Answer, Ask, Asker, quota_key, trigger};
-use pullcord_core::vault::Credential;
 use pullcord_forge::{Behaviour, Fault, Forge, Seed};
 use pullcord_tests::bench::{Bench, Mishap};
 use pullcord_tests::world;
@@ -52,7 +51,7 @@ async fn given(pages: u64) -> Given {
         provider: Some("github".into()),
         repository: Some("acme/web".into()),
         base_url: Some(forge.base_url()),
-        credential: Some(Credential { token: TOKEN.into() }),
+        credential: Some(CredentialGiven::token(TOKEN)),
         ..NewSource::default()
     };
     manage::create_source(&bench.plane, &asker(), &WorkspaceId::known("acme"), new).await.unwrap();

@@ -9,10 +9,9 @@ use futures::FutureExt;
 use pullcord_core::Plane;
 use pullcord_core::admission::{OnConflict, Surface};
 use pullcord_core::http::Http;
-use pullcord_core::manage::{self, NewSource};
+use pullcord_core::manage::{self, CredentialGiven, NewSource};
 use pullcord_core::model::{Owner, Person, Run, RunStatus, SourceId, SourceKind, SourceStatus, WorkspaceId};
 use pullcord_core::trigger::{Answer, Ask, Asker, trigger};
-use pullcord_core::vault::Credential;
 use pullcord_core::{Error, cancel, schedule, status};
 use pullcord_forge::{Forge, Seed};
 use pullcord_tests::bench::{Bench, Mishap};
@@ -76,7 +75,7 @@ async fn given() -> Given {
         provider: Some("github".into()),
         repository: Some("acme/web".into()),
         base_url: Some(forge.base_url()),
-        credential: Some(Credential { token: "a-token".into() }),
+        credential: Some(CredentialGiven::token("a-token")),
         ..NewSource::default()
     };
     manage::create_source(&bench.plane, &asker(), &WorkspaceId::known("acme"), new).await.unwrap();

@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use pullcord_core::admission::Surface;
-use pullcord_core::manage::{self, NewSource};
+use pullcord_core::manage::{self, CredentialGiven, NewSource};
 use pullcord_core::model::{Owner, Person, Run, RunOptions, RunStatus, SourceId, SourceKind, Stream, WorkspaceId};
 use pullcord_core::store::keys;
 use pullcord_core::trigger::{Answer, Ask, Asker, trigger};
-use pullcord_core::vault::Credential;
 use pullcord_forge::{Forge, Repository, Seed};
 use pullcord_tests::bench::Bench;
 use pullcord_tests::world;
@@ -40,7 +39,7 @@ async fn given(provider: &str, prefix: &str, streams: &[Stream]) -> Given {
         repository: Some("acme/web".into()),
         base_url: Some(format!("{}{prefix}", forge.base_url())),
         streams: streams.iter().map(|stream| stream.as_str().to_owned()).collect(),
-        credential: Some(Credential { token: "a-token".into() }),
+        credential: Some(CredentialGiven::token("a-token")),
         ..NewSource::default()
     };
     manage::create_source(&bench.plane, &asker(), &WorkspaceId::known("acme"), new).await.unwrap();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Session, Tenant, World, fresh};
 
+pub mod apps;
 pub mod credentials;
 pub mod sharing;
 pub mod waiting;

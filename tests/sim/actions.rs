@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use pullcord_core::admission::{OnBlocked, OnConflict, Surface};
-use pullcord_core::manage::{self, ChangedSource};
+use pullcord_core::manage::{self, ChangedSource, CredentialGiven};
 use pullcord_core::model::{Owner, RunOptions, Work};
 use pullcord_core::moves::NotClaimed;
 use pullcord_core::queue::Job;
 use pullcord_core::sync::{Slice, bury, sync};
 use pullcord_core::trigger::{Answer, Ask, trigger};
-use pullcord_core::vault::Credential;
 use pullcord_core::{Error, Plane, cancel, schedule};
 use pullcord_forge::Quota;
 
@@ -218,7 +217,7 @@ impl History {
     pub(super) fn change(&mut self) {
         let source = self.sources[self.weather.below(self.repositories.len())].clone();
         let change = if self.weather.strikes(Fault::CredentialRotated, 50) {
-            ChangedSource { credential: Some(Some(Credential { token: CANARY.into() })), ..ChangedSource::default() }
+            ChangedSource { credential: Some(Some(CredentialGiven::token(CANARY))), ..ChangedSource::default() }
         } else if self.weather.strikes(Fault::SettingsChanged, 100) {
             ChangedSource { name: Some(format!("Renamed at {}", self.weather.clock.now())), ..ChangedSource::default() }
         } else {

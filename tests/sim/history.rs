@@ -13,13 +13,13 @@ use pullcord_core::chance::Chance;
 use pullcord_core::clock::{Clock, Moment};
 use pullcord_core::config::Config;
 use pullcord_core::http::{Http, Unanswered};
-use pullcord_core::manage::{self, ChangedWorkspace, NewSource};
+use pullcord_core::manage::{self, ChangedWorkspace, CredentialGiven, NewSource};
 use pullcord_core::model::{Person, RunOptions, SourceId, SourceKind, WorkspaceId};
 use pullcord_core::queue::Queue;
 use pullcord_core::store::Store;
 use pullcord_core::store::table::Table;
 use pullcord_core::trigger::{Ask, Asker, trigger};
-use pullcord_core::vault::{Credential, Vault};
+use pullcord_core::vault::Vault;
 use pullcord_forge::{Forge, Repository, Seed};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -213,7 +213,7 @@ impl History {
                 provider: Some("github".into()),
                 base_url: Some("http://forge.invalid".into()),
                 repository: Some(format!("acme/{name}")),
-                credential: Some(Credential { token: CANARY.into() }),
+                credential: Some(CredentialGiven::token(CANARY)),
                 ..NewSource::default()
             };
             manage::create_source(&calm, &asker(), &acme, new).await.unwrap();

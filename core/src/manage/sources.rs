@@ -1,6 +1,7 @@
 //! Sources: made, changed, removed.
 
 use super::check::{Check, check_path};
+use super::given::CredentialGiven;
 use super::{admin, all_well, checked_id, checked_name, line};
 use crate::admission::Surface;
 use crate::clock::Moment;
@@ -12,7 +13,6 @@ use crate::providers;
 use crate::status;
 use crate::store::{Store, conditions, keys};
 use crate::trigger::{Answer, Ask, Asker, trigger};
-use crate::vault::Credential;
 
 /// A source that is to be made.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +25,7 @@ pub struct NewSource {
     pub base_url: Option<String>,
     pub repository: Option<String>,
     pub principal: Option<String>,
-    pub credential: Option<Credential>,
+    pub credential: Option<CredentialGiven>,
     pub streams: Vec<String>,
     pub monitored: Option<bool>,
     pub path: Option<String>,
@@ -42,7 +42,7 @@ pub struct ChangedSource {
     pub base_url: Option<String>,
     pub repository: Option<String>,
     pub principal: Option<Option<String>>,
-    pub credential: Option<Option<Credential>>,
+    pub credential: Option<Option<CredentialGiven>>,
     pub streams: Option<Vec<String>>,
     pub monitored: Option<bool>,
     pub path: Option<String>,
@@ -107,7 +107,7 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
                 check.base_url(base_url);
             }
             if let Some(credential) = &new.credential {
-                check.credential(credential);
+                check.credential(provider, credential);
             }
             if let Some(secret) = &new.webhook_secret {
                 check.webhook_secret(secret);
@@ -150,8 +150,8 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
     }
     all_well(check.complaints)?;
     let id = SourceId::known(&new.id);
-    let credential = match &new.credential {
-        Some(credential) => Some(credential::seal(plane, credential, workspace, &id).await?),
+    let credential = match new.credential.as_ref().and_then(CredentialGiven::kept) {
+        Some(kept) => Some(credential::seal(plane, &kept, workspace, &id).await?),
         None => None,
     };
     let secret = match &new.webhook_secret {
@@ -225,8 +225,8 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         apply(plane, &mut source, &change)?;
         if let Some(credential) = &change.credential {
             (source.credential_changed_at, source.credential_check) = (Some(plane.clock.now()), None);
-            source.credential = match credential {
-                Some(credential) => Some(credential::seal(plane, credential, &source.workspace, id).await?),
+            source.credential = match credential.as_ref().and_then(CredentialGiven::kept) {
+                Some(kept) => Some(credential::seal(plane, &kept, &source.workspace, id).await?),
                 None => None,
             };
         }
@@ -310,7 +310,7 @@ fn apply(plane: &Plane, source: &mut Source, change: &ChangedSource) -> Result<(
         source.principal.clone_from(principal);
     }
     if let Some(Some(credential)) = &change.credential {
-        check.credential(credential);
+        check.credential(provider, credential);
     }
     if let Some(Some(secret)) = &change.webhook_secret {
         check.webhook_secret(secret);

@@ -1,6 +1,7 @@
 //! GitHub's REST API, as of version 2026-03-10: what its streams have in common.
 
 mod alerts;
+mod app;
 mod hook;
 mod issues;
 mod pulls;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use super::address::{has_two_plain_parts, repository_url};
 use super::verdict::gone;
-use super::{Delivery, Introduced, Limit, Page, PageRequest, Provider, Reply, Sent, Unreadable, Wanted};
+use super::{Apps, Delivery, Introduced, Limit, Page, PageRequest, Provider, Reply, Sent, Unreadable, Wanted};
 use crate::clock::Moment;
 use crate::model::{Source, Stream};
 use crate::vault::Credential;
@@ -151,6 +152,10 @@ impl Provider for GitHub {
             Stream::Alerts => Ok(alerts::read(source, asked, reply, entries)),
             Stream::PullRequests => Ok(pulls::read(source, asked, reply, entries)),
         }
+    }
+
+    fn apps(&self) -> Option<&'static dyn Apps> {
+        Some(&app::GitHubApps)
     }
 
     fn is_genuine(&self, secret: &str, sent: &Sent, _now: Moment) -> bool {

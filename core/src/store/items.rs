@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{self, Key};
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{Gate, Item, Owner, Results, Run, RunError, RunId, RunStatus, SourceId, UserId, WorkspaceId};
+use crate::model::{Gate, Item, Owner, Results, Run, RunError, RunId, RunStatus, Sealed, SourceId, UserId, WorkspaceId};
 
 pub type Row = HashMap<String, AttributeValue>;
 
@@ -86,6 +86,13 @@ impl Quota {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeploymentKey {
     pub key: String,
+}
+
+/// A token that was minted with the key of an app, for all who keep that key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MintedToken {
+    pub sealed: Sealed,
+    pub good_until: Moment,
 }
 
 /// Who did what, when, and on which facts.

@@ -43,6 +43,7 @@ pub const ROWS: &[RowKind] = &[
     row("token_listing", "W#{workspace}", "T#{id}"),
     row("workspace_listing", "W#*", "L#{workspace}"),
     row("quota", "W#{workspace}", "Q#{host}#{principal}#{resource}"),
+    row("minted", "W#{workspace}", "K#{fingerprint}"),
     row("deployment_key", "W#*", "K"),
     row("project", "P#{project}", "~C"),
     row("source", "S#{source}", "~C"),
@@ -171,6 +172,11 @@ pub fn moved(source: &SourceId) -> Key {
 
 pub fn quota(workspace: &WorkspaceId, host: &str, principal: &str, resource: &str) -> Key {
     key(workspace_partition(workspace), format!("Q#{host}#{principal}#{resource}"))
+}
+
+/// The token that was minted last with a key.
+pub fn minted(workspace: &WorkspaceId, fingerprint: &str) -> Key {
+    key(workspace_partition(workspace), format!("K#{fingerprint}"))
 }
 
 /// Where the deployment keeps the key of its fingerprints.

@@ -45,6 +45,11 @@ impl<'a> Held<'a> {
         self.now().plus(span + self.plane.config.request_deadline()) >= self.deadline
     }
 
+    /// The slice has to end by this moment, if it is not over before.
+    pub(super) fn ends_by(&mut self, moment: Option<Moment>) {
+        self.deadline = moment.map_or(self.deadline, |moment| moment.min(self.deadline));
+    }
+
     /// Commits a part: `run` has the new totals and place, `with` the rows that
     /// changed. All of it happens or none.
     pub(super) async fn commit_part(&mut self, run: Run, with: Vec<Write>) -> Result<(), Stop> {

@@ -12,8 +12,8 @@ use super::streams::{self, Place};
 use super::weather::{MOST_TRIES, origin, redacted};
 use super::{End, Stop};
 use crate::clock::Moment;
-use crate::error::Fault;
 use crate::http::{Outgoing, Unanswered};
+use crate::minting::{self, Shown};
 use crate::model::{Run, Source, Stream, StreamState, Validator};
 use crate::plane::Plane;
 use crate::providers::{self, Page, PageRequest, Provider, Reply, Verdict, absolute, limit_of, stays_home};
@@ -98,23 +98,15 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
 
 impl<'a> Reading<'a> {
     /// Whoever reads of a source, with the credential for it.
-    pub(super) async fn open(held: &Held<'_>, source: &'a Source) -> Result<Result<Self, End>, Stop> {
+    pub(super) async fn open(held: &mut Held<'_>, source: &'a Source) -> Result<Result<Self, End>, Stop> {
         let Some(provider) = source.provider.as_deref().and_then(providers::named) else {
             return Ok(Err(End::failed("NOT_SUPPORTED", "this build does not know the provider of this source", None)));
         };
-        let credential = match &source.credential {
-            Some(sealed) => match held.plane.vault.open(sealed, &source.workspace, &source.id).await {
-                Ok(credential) => Some(credential),
-                Err(fault @ Fault::Unavailable { .. }) => return Err(fault.into()),
-                Err(Fault::Broken { why, .. }) => return Ok(Err(End::failed("CREDENTIAL_UNREADABLE", why, None))),
-            },
-            None => None,
-        };
-        Ok(Ok(Self {
+        let mut reading = Self {
             source,
             provider,
             stream: streams::wanted(&held.run, source)[0],
-            credential,
+            credential: None,
             state: StreamState::default(),
             resumed: false,
             knows_items: false,
@@ -124,7 +116,36 @@ impl<'a> Reading<'a> {
             fresh: None,
             purse: Purse::new(held.plane, source, provider),
             accepted: None,
-        }))
+        };
+        match reading.be_let_in(held).await? {
+            Some(end) => Ok(Err(end)),
+            None => Ok(Ok(reading)),
+        }
+    }
+
+    /// Makes what its credential is for out of it, or says how the run ends instead.
+    async fn be_let_in(&mut self, held: &mut Held<'_>) -> Result<Option<End>, Stop> {
+        let Some(sealed) = &self.source.credential else { return Ok(None) };
+        loop {
+            match minting::show(held.plane, self.source, sealed, self.provider).await? {
+                Shown::Ready { credential, good_until, .. } => {
+                    self.credential = Some(credential);
+                    held.ends_by(good_until);
+                    return Ok(None);
+                }
+                Shown::Unreadable(why) => return Ok(Some(End::failed("CREDENTIAL_UNREADABLE", why, None))),
+                Shown::Not(request, verdict) => {
+                    held.run.calls.made += 1;
+                    let is_refused = matches!(verdict, Verdict::Unauthenticated(_));
+                    if let Met::End(end) = self.weather(held, &request, verdict).await? {
+                        if is_refused {
+                            crate::credential::learn(held.plane, self.source, false).await;
+                        }
+                        return Ok(Some(end));
+                    }
+                }
+            }
+        }
     }
 
     async fn pages(&mut self, held: &mut Held<'_>, mut request: PageRequest) -> Result<End, Stop> {

@@ -126,6 +126,13 @@ enum Command {
     RevokeToken {
         token: String,
     },
+    MakeApp {
+        app: String,
+        installation: String,
+    },
+    SuspendInstallation {
+        installation: String,
+    },
     RetireTrackers,
     ClearJournal,
 }
@@ -328,6 +335,10 @@ fn obey(state: &Arc<State>, command: Command) -> Value {
         }
         Command::GrantToken { token, grant } => state.world().credentials.grant(&token, grant),
         Command::RevokeToken { token } => state.world().credentials.revoke(&token),
+        Command::MakeApp { app, installation } => {
+            return json!({ "private_key": state.world().apps.make(&app, &installation) });
+        }
+        Command::SuspendInstallation { installation } => state.world().apps.suspend(&installation),
         Command::RetireTrackers => state.world().trackers_retired = true,
         Command::ClearJournal => state.world().journal.clear(),
     }

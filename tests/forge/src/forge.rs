@@ -192,6 +192,16 @@ impl Forge {
         self.state.world().trackers_retired = true;
     }
 
+    /// Makes a GitHub App, or gives one another key, and installs it. The key, in PEM, is shown this once.
+    pub fn make_app(&self, app: &str, installation: &str) -> String {
+        self.state.world().apps.make(app, installation)
+    }
+
+    /// The installation gets no tokens from now on; those it has stay good.
+    pub fn suspend_installation(&self, installation: &str) {
+        self.state.world().apps.suspend(installation);
+    }
+
     /// The token answers 401 from now on.
     pub fn revoke_token(&self, token: &str) {
         self.state.world().credentials.revoke(token);

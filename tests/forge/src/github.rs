@@ -3,6 +3,7 @@
 
 mod alerts;
 pub(crate) mod deliveries;
+mod installations;
 mod issues;
 mod links;
 mod pulls;
@@ -56,8 +57,11 @@ pub(crate) fn answer(world: &mut World, asked: &Asked) -> Answer {
     let Some(version) = Version::of(asked) else {
         return refusals::unknown_version();
     };
+    if let Some(installation) = installations::asked_for(asked) {
+        return installations::mint(world, asked, installation);
+    }
     let token = asked.header("authorization").map(token_of);
-    let identified = world.credentials.identify(token);
+    let identified = world.credentials.identify(token).filter(|_| !token.is_some_and(|token| world.apps.disowns(token, asked.at)));
     let caller = identified.clone().unwrap_or(Caller::Anonymous);
     let quota = world.quota(&caller, asked.at);
     let free = asked.path == "/rate_limit";

@@ -17,6 +17,7 @@
 #![expect(clippy::disallowed_methods, reason = "a forge is the outside world, and waits as that does")]
 
 mod alert;
+mod apps;
 mod bitbucket;
 mod control;
 mod credentials;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::{
     Clock,
+    apps::Apps,
     credentials::{Caller, Credentials},
     journal::Journal,
     quota::Quota,
@@ -60,6 +61,7 @@ pub(crate) struct World {
     names: HashMap<String, u64>,
     moved: HashMap<String, u64>,
     pub(crate) credentials: Credentials,
+    pub(crate) apps: Apps,
     quotas: HashMap<Option<String>, Quota>,
     pub(crate) journal: Journal,
     pub(crate) script: Script,
@@ -85,6 +87,7 @@ impl World {
             names: HashMap::new(),
             moved: HashMap::new(),
             credentials: Credentials::default(),
+            apps: Apps::default(),
             quotas: HashMap::new(),
             journal: Journal::default(),
             script: Script::default(),

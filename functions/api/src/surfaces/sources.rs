@@ -9,7 +9,6 @@ use pullcord_core::manage::{self, ChangedSource, NewSource};
 use pullcord_core::model::{ItemType, SourceKind};
 use pullcord_core::store::ItemFilter;
 use pullcord_core::trigger::Answer;
-use pullcord_core::vault::Credential;
 use pullcord_core::views::{ItemView, RunView, SourceView};
 use pullcord_core::{Error, status};
 use serde::{Deserialize, Serialize};
@@ -74,12 +73,18 @@ impl From<Kind> for SourceKind {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CredentialGiven {
-    token: String,
+    token: Option<String>,
+    /// Instead of a token, of a GitHub App: its client id or number.
+    app: Option<String>,
+    /// Which of the app's installations; its number.
+    installation: Option<String>,
+    /// The app's key, in PEM.
+    private_key: Option<String>,
 }
 
-impl From<CredentialGiven> for Credential {
-    fn from(given: CredentialGiven) -> Self {
-        Self { token: given.token }
+impl From<CredentialGiven> for manage::CredentialGiven {
+    fn from(CredentialGiven { token, app, installation, private_key }: CredentialGiven) -> Self {
+        Self { token, app, installation, private_key }
     }
 }
 
@@ -146,7 +151,7 @@ async fn create_source(
         base_url: value.base_url,
         repository: value.repository,
         principal: value.principal,
-        credential: value.credential.map(Credential::from),
+        credential: value.credential.map(Into::into),
         streams: value.streams,
         monitored: value.monitored,
         path: value.path,
@@ -205,7 +210,7 @@ async fn change_source(
         base_url: value.base_url,
         repository: value.repository,
         principal: value.principal,
-        credential: value.credential.map(|credential| credential.map(Credential::from)),
+        credential: value.credential.map(|credential| credential.map(Into::into)),
         streams: value.streams,
         monitored: value.monitored,
         path: value.path,

@@ -52,6 +52,19 @@ pub(super) fn bad_credentials() -> Answer {
     refuse(StatusCode::UNAUTHORIZED, "Bad credentials", REST_DOCUMENT)
 }
 
+/// Of the proof of an app.
+pub(super) fn bad_proof(message: &str) -> Answer {
+    refuse(StatusCode::UNAUTHORIZED, message, REST_DOCUMENT)
+}
+
+pub(super) fn suspended() -> Answer {
+    refuse(
+        StatusCode::FORBIDDEN,
+        "This installation has been suspended",
+        "https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app",
+    )
+}
+
 pub(super) fn requires_authentication() -> Answer {
     refuse(StatusCode::UNAUTHORIZED, "Requires authentication", "https://docs.github.com/rest/users/users#get-the-authenticated-user")
 }
