@@ -15,6 +15,7 @@ pub mod people;
 pub mod quota;
 pub mod repositories;
 pub mod runs;
+pub mod schedules;
 pub mod workspaces;
 
 /// A scenario: a story that a world has to live up to.
@@ -101,6 +102,9 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         runs::recording::SCENARIOS,
         runs::slots::SCENARIOS,
         runs::triggers::SCENARIOS,
+        schedules::beginning::SCENARIOS,
+        schedules::setting::SCENARIOS,
+        schedules::windows::SCENARIOS,
         workspaces::children::SCENARIOS,
         workspaces::cooldowns::SCENARIOS,
         workspaces::quota::SCENARIOS,

@@ -49,6 +49,11 @@ impl Chance {
         Duration::from_millis(drawn)
     }
 
+    /// A number below `most`; zero if there is none.
+    pub fn below(&self, most: usize) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..most.max(1))
+    }
+
     fn fill(&self, bytes: &mut [u8]) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes);
     }

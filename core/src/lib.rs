@@ -18,6 +18,7 @@ pub mod trigger;
 
 // The words.
 pub mod admission;
+pub mod calendar;
 pub mod error;
 pub mod estimate;
 pub mod model;

@@ -22,10 +22,12 @@ use crate::trigger::Asker;
 mod check;
 mod given;
 mod items;
+mod schedules;
 mod sources;
 
 pub use given::CredentialGiven;
 pub use items::{Made, NewItem, link_item, make_item};
+pub use schedules::{ScheduleGiven, WindowGiven, clear_schedule, set_schedule};
 pub use sources::{ChangedSource, NewSource, change_source, create_source, decide_held, delete_source, reset_backfill};
 
 /// What every API token begins with, so that a leaked one can be recognised.
@@ -275,7 +277,7 @@ pub async fn delete_member(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
 /// Whether a name can be a person's. Those that stand on record for tokens and for
 /// the deployment itself cannot.
 pub fn is_user(name: &str) -> bool {
-    let reserved = name.starts_with(TOKEN_USER) || matches!(name, "pullcord" | "ops" | "webhook");
+    let reserved = name.starts_with(TOKEN_USER) || matches!(name, "pullcord" | "ops" | "webhook" | "schedule");
     (1..=256).contains(&name.len()) && !name.chars().any(char::is_control) && !reserved
 }
 

@@ -14,6 +14,7 @@ mod people;
 mod progress;
 mod relisting;
 mod run;
+mod schedule;
 mod source;
 
 pub use external::ExternalId;
@@ -23,6 +24,7 @@ pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
 pub use progress::{Calls, Children, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
 pub use relisting::Relisting;
 pub use run::{Run, RunStatus, Trigger, Work};
+pub use schedule::{Rhythm, Schedule, Window, WindowRule};
 pub use source::{Checked, Gate, Limits, Moved, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
 
 /// A text that names one kind of thing, so that a slug cannot be passed for a

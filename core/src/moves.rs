@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Moment;
+use crate::clock::{Moment, show_duration};
 use crate::model::{Run, RunId, RunStatus};
 use crate::planted::{Bug, is_planted};
 
@@ -27,6 +27,9 @@ const LONGEST_RESEND: Duration = Duration::from_mins(15);
 const LATE: Duration = Duration::from_secs(15);
 /// Whoever waits for a slot looks again by itself, should nobody pass one on.
 const LONGEST_HELD_BACK: Duration = Duration::from_mins(5);
+
+/// A run of a schedule that begins later than this says so.
+pub const MOST_DRIFT: Duration = Duration::from_mins(5);
 
 /// Why a message does not get its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +76,18 @@ pub fn claim(run: &Run, epoch: u64, claimed_by: &str, now: Moment, lease: Durati
     claimed.sends = 0;
     claimed.started_at = run.started_at.or(Some(now));
     claimed.version += 1;
+    if let Some(drift) = drift_at_start(&claimed, now).filter(|drift| run.started_at.is_none() && *drift > MOST_DRIFT) {
+        let why = format!("it began {} after the time that its schedule names", show_duration(drift));
+        claimed.warn("SCHEDULE_DRIFT", &why, None);
+    }
     let from = if dead { "a worker that was lost" } else { run.status.as_str() };
     claimed.note(now, "run.claimed", [("epoch", claimed.epoch.to_string()), ("from", from.to_owned())]);
     Ok(claimed)
+}
+
+/// How long after the time that its schedule names a run began.
+pub fn drift_at_start(run: &Run, now: Moment) -> Option<Duration> {
+    Some(run.started_at.unwrap_or(now).since(run.scheduled_for?))
 }
 
 /// A worker came, and its workspace has as many runs under way as it may: the

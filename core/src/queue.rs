@@ -26,6 +26,9 @@ pub enum Job {
     /// See whether the credential of a source is accepted, while it is this one.
     #[serde(rename = "validate.v1")]
     Validate { source: SourceId, fingerprint: String },
+    /// Be there: something is about to begin.
+    #[serde(rename = "warm.v1")]
+    Warm,
 }
 
 impl Job {

@@ -3,6 +3,8 @@
 //! A tick is idempotent, and two at once do no harm: each move is written on the
 //! condition that the run is still as it was read.
 
+mod periods;
+
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -18,6 +20,8 @@ use crate::plane::Plane;
 use crate::store::{OpenRun, Saved};
 use crate::trigger::{self, Woken};
 
+pub use periods::Periods;
+
 /// Due runs moved before the next look.
 const AT_ONCE: usize = 1_000;
 /// Runs moved side by side.
@@ -29,11 +33,14 @@ pub struct Ticked {
     pub sent: usize,
     pub ended: usize,
     pub stalled: usize,
+    pub periods: Periods,
 }
 
 /// Looks at everything that is due.
 pub async fn tick(plane: &Plane) -> Result<Ticked, Fault> {
-    let mut ticked = Ticked::default();
+    // What is due is begun though runs cannot be looked at, and the other way round.
+    let periods = Box::pin(periods::begin(plane)).await;
+    let mut ticked = Ticked { periods: periods.as_ref().copied().unwrap_or_default(), ..Ticked::default() };
     let open = loop {
         let now = plane.clock.now();
         let open = plane.store.open().await?;
@@ -60,9 +67,10 @@ pub async fn tick(plane: &Plane) -> Result<Ticked, Fault> {
     };
     ticked.stalled = silent(plane, open).await?.len();
     let now = plane.clock.now();
-    info!(decision = "tick", sent = ticked.sent, ended = ticked.ended, stalled = ticked.stalled);
+    let Periods { begun, skipped } = ticked.periods;
+    info!(decision = "tick", sent = ticked.sent, ended = ticked.ended, stalled = ticked.stalled, begun, skipped);
     crate::telemetry::emit(&plane.config, now, &[("StalledRuns", ticked.stalled as f64, "Count")], &[]);
-    Ok(ticked)
+    periods.map(|_| ticked)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -58,6 +58,8 @@ pub enum Slice {
     Unknown,
     /// A credential was looked at: there was no run.
     Validated,
+    /// It was only to be there.
+    Warmed,
 }
 
 /// How a kind of source brings its slice to an end.
@@ -119,6 +121,7 @@ pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, F
             crate::credential::validate(plane, source, fingerprint).await?;
             return Ok(Slice::Validated);
         }
+        Job::Warm => return Ok(Slice::Warmed),
     };
     let claimed_by = crate::digest::hex(&plane.chance.bytes::<8>());
     let source = async {
@@ -166,7 +169,20 @@ pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, F
     };
     info!(decision = "run.claimed", workspace = %claimed.workspace, source = source_of(&claimed), run = %claimed.id,
         epoch = claimed.epoch, request = claimed.request_id.as_deref().unwrap_or_default());
+    if let Some(drift) = moves::drift_at_start(&claimed, plane.clock.now()).filter(|_| claimed.epoch == 1) {
+        report_drift(plane, &claimed, drift);
+    }
     Box::pin(work(plane, claimed, source, deadline)).await
+}
+
+/// How late a run of a schedule is, when it begins.
+fn report_drift(plane: &Plane, run: &Run, drift: Duration) {
+    let kind = run.kind.map_or("workspace", SourceKind::as_str);
+    crate::telemetry::emit(&plane.config, plane.clock.now(), &[("Drift", drift.as_secs_f64(), "Seconds")], &[("Kind", kind)]);
+    if drift > moves::MOST_DRIFT {
+        warn!(decision = "schedule.drift", workspace = %run.workspace, source = source_of(run), run = %run.id, seconds = drift.as_secs(),
+            "it began later than its schedule says");
+    }
 }
 
 /// There is no room for the run: it waits until another of its workspace ends.

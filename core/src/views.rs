@@ -9,15 +9,18 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::admission::webhook_is_active;
+use crate::calendar::upcoming;
 use crate::clock::Moment;
 use crate::model::{Gate, Source};
 use crate::store::items::{Audit, Quota, StoredItem};
 
 mod people;
 mod run;
+mod schedule;
 
 pub use people::{MemberView, ProjectView, TokenView, WorkspaceView};
 pub use run::{CallsView, ChildrenView, ErrorView, ProgressView, ResultsView, RunView};
+pub use schedule::{ScheduleView, WindowView};
 
 fn shown(at: Option<Moment>) -> Option<String> {
     at.map(Moment::rfc3339)
@@ -54,6 +57,8 @@ pub struct SourceView {
     pub parked_run: Option<String>,
     /// The current run ought to have been heard of.
     pub stalled: bool,
+    /// When it syncs by itself, if it does, and when next.
+    pub schedule: Option<ScheduleView>,
     pub next_run_at: Option<String>,
     pub last_triggered_at: Option<String>,
     pub cooldown_until: Option<String>,
@@ -155,7 +160,8 @@ impl SourceView {
             follow_up_run: gate.next.map(|run| run.to_string()),
             parked_run: gate.parked.map(|run| run.to_string()),
             stalled,
-            next_run_at: None,
+            schedule: source.schedule.as_ref().map(|schedule| ScheduleView::of(schedule, now)),
+            next_run_at: source.schedule.as_ref().and_then(|schedule| shown(upcoming(schedule, now, 1).pop())),
             last_triggered_at: shown(gate.last_triggered_at),
             cooldown_until: shown(gate.cool_until.filter(|until| *until > now)),
             quota: quota.filter(|quota| quota.is_told()).map(QuotaView::from),

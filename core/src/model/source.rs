@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProjectId, RunId, SourceId, WorkspaceId};
+use super::{ProjectId, RunId, Schedule, SourceId, WorkspaceId};
 use crate::clock::Moment;
 
 /// The kinds of things that can be synced.
@@ -86,6 +86,9 @@ pub struct Source {
     /// What is known of the credential since it was given.
     #[serde(default)]
     pub credential_check: Option<Checked>,
+    /// When it syncs by itself; the period that is next has a row of its own.
+    #[serde(default)]
+    pub schedule: Option<Schedule>,
     /// The workspace's limits, kept here too so that a trigger finds them in
     /// the same read as the source.
     #[serde(default)]

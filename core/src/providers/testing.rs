@@ -24,6 +24,7 @@ pub(super) fn source(provider: &str) -> Source {
         credential: None,
         credential_changed_at: None,
         credential_check: None,
+        schedule: None,
         limits: Limits::default(),
         settings_version: 1,
         created_at: Moment(0),

@@ -133,6 +133,8 @@ pub enum Range {
     Between(String, String),
     Below(String),
     Above(String),
+    /// What is due by a moment.
+    DueBy(Moment),
 }
 
 /// The key condition of a query of the table or of an index.
@@ -148,6 +150,7 @@ pub fn key_condition(index: Option<&str>, hash: &str, range: &Range) -> Conditio
         Range::Between(..) => " AND #range BETWEEN :from AND :to",
         Range::Below(_) => " AND #range < :to",
         Range::Above(_) => " AND #range > :from",
+        Range::DueBy(_) => " AND #range <= :to",
     };
     let mut built = condition(&format!("#hash = :hash{tail}"), [(":hash", string(hash))]);
     built.names.insert("#hash".into(), hash_name.into());
@@ -162,6 +165,7 @@ pub fn key_condition(index: Option<&str>, hash: &str, range: &Range) -> Conditio
             built.values.insert(":to".into(), string(to));
         }
         Range::Below(to) => drop(built.values.insert(":to".into(), string(to))),
+        Range::DueBy(by) => drop(built.values.insert(":to".into(), number(by.0))),
     }
     built
 }

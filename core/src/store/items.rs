@@ -282,14 +282,19 @@ impl Link {
 pub fn encode_run(run: &Run, keep: Duration) -> Result<Row, Fault> {
     let mut row = encode("run", &keys::run(&run.owner, run.id), run)?;
     if let Some(due) = run.due_at() {
-        row.insert("due_shard".into(), AttributeValue::S(keys::due_shard(run.id)));
-        row.insert("due_at".into(), AttributeValue::N(due.0.to_string()));
+        fall_due(&mut row, keys::due_shard(run.id), due);
     }
     list(&mut row, keys::listed_runs(&run.workspace), run.created_at, &run.id.to_string());
     if let Some(finished) = run.finished_at {
         expire(&mut row, finished.plus(keep));
     }
     Ok(row)
+}
+
+/// Puts a row into the index of what is due.
+pub fn fall_due(row: &mut Row, shard: String, at: Moment) {
+    row.insert("due_shard".into(), AttributeValue::S(shard));
+    row.insert("due_at".into(), AttributeValue::N(at.0.to_string()));
 }
 
 pub fn encode_gate(owner: &Owner, gate: &Gate) -> Result<Row, Fault> {

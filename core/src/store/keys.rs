@@ -50,6 +50,7 @@ pub const ROWS: &[RowKind] = &[
     row("gate", "S#{source}", "~G"),
     row("stream", "S#{source}", "F#{stream}#{open|all}"),
     row("moved", "S#{source}", "F#moved"),
+    row("period", "S#{source}", "D"),
     row("run", "S#{source} or W#{workspace}", "r#{run}"),
     row("run_pointer", "R#{run}", "R"),
     row("link", "R#{run}", "C#{source}"),
@@ -294,6 +295,21 @@ pub fn due_shard(run: RunId) -> String {
 
 pub fn due_shards() -> impl Iterator<Item = String> {
     (0..DUE_SHARDS).map(|shard| format!("D#{shard}"))
+}
+
+/// The next period of a source with a schedule.
+pub fn period(source: &SourceId) -> Key {
+    key(source_partition(source), "D")
+}
+
+/// Where a source's next period stands in the index of what is due.
+pub fn period_shard(source: &SourceId) -> String {
+    let mixed = source.as_str().bytes().fold(0_u8, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(byte));
+    period_shards().nth(usize::from(mixed % DUE_SHARDS)).unwrap_or_default()
+}
+
+pub fn period_shards() -> impl Iterator<Item = String> {
+    (0..DUE_SHARDS).map(|shard| format!("P#{shard}"))
 }
 
 /// Where the runs of a workspace are listed.

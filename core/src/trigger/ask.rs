@@ -65,6 +65,10 @@ pub struct Ask {
     pub override_cooldown: Option<String>,
     pub reason: Option<String>,
     pub idempotency: Option<IdempotencyKey>,
+    /// The period of its schedule that the source is due for.
+    pub scheduled_for: Option<Moment>,
+    /// How long its message waits before a worker sees it.
+    pub delay: Duration,
     /// The delivery of a webhook that asks, as its forge calls it.
     pub delivery: Option<String>,
     pub request_id: Option<String>,
@@ -98,6 +102,8 @@ impl Ask {
             override_cooldown: None,
             reason: None,
             idempotency: None,
+            scheduled_for: None,
+            delay: Duration::ZERO,
             delivery: None,
             request_id: None,
         }

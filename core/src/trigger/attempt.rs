@@ -190,7 +190,7 @@ impl Attempt<'_> {
             displaced: &entry.displaced,
             quota: rows.subject.source().and_then(quota_key).filter(|_| entry.checks_quota).map(|key| (key, floor)),
             idempotency: self.ask.idempotency.as_ref().map(|key| (key.scope.as_str(), self.remembered(key, &entry.run))),
-            audit: self.audit(entry),
+            audit: self.audit(entry, rows),
             also: self.also(rows.subject.source())?,
         };
         Ok(self.plane.store.admit(admittance, self.now).await?)
@@ -203,7 +203,7 @@ impl Attempt<'_> {
         let run = Box::new(entry.run);
         match entry.how {
             How::Holder => {
-                enqueue(self.plane, &run, self.now).await;
+                enqueue(self.plane, &run, self.now, self.ask.delay).await;
                 Answer::Accepted(run)
             }
             How::Next => Answer::FollowUp(run),
@@ -252,7 +252,8 @@ impl Attempt<'_> {
         }
         let mut joined = run.clone();
         joined.options = run.options.widened(&self.ask.options);
-        let widens = joined.options != run.options;
+        joined.scheduled_for = run.scheduled_for.or(self.ask.scheduled_for);
+        let widens = (&joined.options, joined.scheduled_for) != (&run.options, run.scheduled_for);
         joined.version += u64::from(widens);
         let answer = |run: Run| if run.follows.is_some() { Answer::FollowUp(Box::new(run)) } else { Answer::Parked(Box::new(run)) };
         if let (Some(delivery), Some(key), false) = (&self.ask.delivery, &self.ask.idempotency, widens) {
@@ -316,23 +317,38 @@ impl Attempt<'_> {
             expected: cost.took.filter(|_| is_sync),
             last_count: cost.items.filter(|_| is_sync),
             usual: cost.usual.filter(|_| is_sync),
+            scheduled_for: ask.scheduled_for,
             created_at: now,
             ..Run::blank(id, workspace.clone())
         }
     }
 
     fn remembered(&self, key: &IdempotencyKey, run: &Run) -> Idempotency {
-        let keep = if self.ask.delivery.is_some() { crate::deliver::REMEMBERED } else { self.plane.config.keep_keys };
+        let keep = if self.ask.delivery.is_some() || self.ask.scheduled_for.is_some() {
+            crate::deliver::REMEMBERED
+        } else {
+            self.plane.config.keep_keys
+        };
         let expires_at = self.now.plus(keep);
         Idempotency { run: Some(run.id), owner: run.owner.clone(), body_hash: key.body_hash.clone(), expires_at }
     }
 
-    fn audit(&self, entry: &Entry) -> Vec<(String, Audit)> {
+    /// A window keeps syncs from beginning by themselves. Whoever asks for one all the
+    /// same is put on record.
+    fn overridden(&self, source: Option<&Source>) -> Option<String> {
+        let by_hand = matches!(self.ask.surface.trigger(), Trigger::Manual | Trigger::Ops) && self.ask.work == Work::Sync;
+        let schedule = source.and_then(|source| source.schedule.as_ref()).filter(|_| by_hand)?;
+        crate::calendar::denied(schedule, self.now)
+    }
+
+    fn audit(&self, entry: &Entry, rows: &Rows) -> Vec<(String, Audit)> {
         let (run, user) = (&entry.run, self.ask.asker.user());
         let trigger = if self.ask.delivery.is_some() { self.ask.surface.trigger() } else { run.trigger };
         let mut facts = BTreeMap::from([("trigger".to_owned(), trigger.as_str().to_owned())]);
         facts.extend(self.ask.delivery.clone().map(|id| ("delivery".to_owned(), id)));
         facts.extend(run.request_id.clone().map(|id| ("request_id".to_owned(), id)));
+        facts.extend(self.ask.scheduled_for.map(|at| ("scheduled_for".to_owned(), at.rfc3339())));
+        facts.extend(self.overridden(rows.subject.source()).map(|why| ("window_overridden".to_owned(), why)));
         facts.extend(run.reason.clone().map(|reason| ("reason".to_owned(), reason)));
         facts.extend(self.ask.override_cooldown.clone().map(|reason| ("override_cooldown".to_owned(), reason)));
         facts.extend(run.status_reason.clone().map(|why| ("waits".to_owned(), why)));
@@ -351,7 +367,8 @@ impl Attempt<'_> {
         gone.deleted_at = Some(self.now);
         (gone.credential, gone.webhook.secret) = (None, None);
         gone.version += 1;
-        Ok(vec![Store::source_write(&gone, source.version)?])
+        gone.schedule = None;
+        Ok(vec![Store::source_write(&gone, source.version)?, Store::period_delete(&source.id)])
     }
 }
 
@@ -367,8 +384,8 @@ pub(crate) async fn holder(plane: &Plane, of: &Owner, gate: &Gate, latest: &[Run
 
 /// Sends the message of a run that was let in. If that fails nothing is undone:
 /// the tick finds a queued run whose sending is due.
-pub(super) async fn enqueue(plane: &Plane, run: &Run, now: Moment) {
-    crate::sync::send(plane, run, Duration::ZERO).await;
+pub(super) async fn enqueue(plane: &Plane, run: &Run, now: Moment, delay: Duration) {
+    crate::sync::send(plane, run, delay).await;
     let source = run.source.as_ref().map(SourceId::as_str).unwrap_or_default();
     info!(decision = "run.created", workspace = %run.workspace, source, run = %run.id, epoch = run.epoch,
         trigger = run.trigger.as_str(), request = run.request_id.as_deref().unwrap_or_default());

@@ -9,6 +9,7 @@ use super::attempt::{Attempt, holder};
 use super::low::is_low;
 use super::{Answer, Ask, Asker, Would, allow, floor_of, fresh_since, quota_key, reasons_of, unconfirmed};
 use crate::admission::{refused_until, webhook_is_active};
+use crate::calendar;
 use crate::clock::Moment;
 use crate::error::{Error, Refusal};
 use crate::estimate::{self, Cost};
@@ -91,6 +92,7 @@ pub async fn explain(plane: &Plane, ask: Ask) -> Result<Explained, Error> {
         cooldown(&rows, &ask, now),
         remaining(quota.as_ref(), floor, now),
         credential(&rows),
+        window(&rows, now),
     ];
     let whole = ask.options.full || rows.gate.last_synced_at.is_none() || rows.source.kind == SourceKind::Documents;
     let cost = estimate::cost(&rows.gate.past, whole);
@@ -209,6 +211,19 @@ fn remaining(quota: Option<&Quota>, floor: u64, now: Moment) -> Check {
         ("resets_at", time(quota.resets_at)),
     ];
     check("quota", !low, because, facts)
+}
+
+/// Windows hold for what begins by itself, and for nobody who asks.
+fn window(rows: &SourceRows, now: Moment) -> Check {
+    let schedule = rows.source.schedule.as_ref();
+    let denied = schedule.and_then(|schedule| calendar::denied(schedule, now));
+    let because = match (&denied, schedule) {
+        (Some(why), _) => format!("{why}: nothing begins by itself now; that somebody asks all the same is put on record"),
+        (None, Some(_)) => "no window is in the way".to_owned(),
+        (None, None) => "it has no schedule".to_owned(),
+    };
+    let next = schedule.and_then(|schedule| calendar::upcoming(schedule, now, 1).pop());
+    check("window", true, because, [("denied", json!(denied)), ("next_run_at", time(next))])
 }
 
 /// The last run knows whether the provider takes the credential, unless it was

@@ -86,7 +86,7 @@ pub(crate) async fn unpark(plane: &Plane, mut run: Run) -> Result<Woken, Fault> 
                     crate::sync::report_end(plane, displaced, now);
                 }
                 if !moved.waits_outside() {
-                    enqueue(plane, &moved, now).await;
+                    enqueue(plane, &moved, now, Duration::ZERO).await;
                     return Ok(Woken::Begun);
                 }
                 return Ok(Woken::Waits);
@@ -163,7 +163,7 @@ pub(crate) async fn attend(plane: &Plane, run: Run) -> Result<Woken, Fault> {
     let moved = moves::promote(&run, now);
     match write(plane, &rows, &run, &gate, &moved, &[], None, now).await? {
         Admitted::Done => {
-            enqueue(plane, &moved, now).await;
+            enqueue(plane, &moved, now, Duration::ZERO).await;
             Ok(Woken::Begun)
         }
         _ => Ok(Woken::Lost),

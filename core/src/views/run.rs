@@ -34,6 +34,10 @@ pub struct RunView {
     pub triggered_by: String,
     pub reason: Option<String>,
     pub epoch: u64,
+    /// The period of its source's schedule, and how many seconds after it the run
+    /// began.
+    pub scheduled_for: Option<String>,
+    pub drift_seconds: Option<u64>,
     pub created_at: String,
     pub started_at: Option<String>,
     pub finished_at: Option<String>,
@@ -164,6 +168,8 @@ impl RunView {
             reason: run.reason.clone(),
             epoch: run.epoch,
             created_at: run.created_at.rfc3339(),
+            scheduled_for: shown(run.scheduled_for),
+            drift_seconds: run.started_at.zip(run.scheduled_for).map(|(started, due)| started.since(due).as_secs()),
             started_at: shown(run.started_at),
             finished_at: shown(run.finished_at),
             last_progress_at: shown(run.last_progress_at),

@@ -70,6 +70,7 @@ fn described() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(surfaces::people::routes())
         .merge(surfaces::sources::routes())
+        .merge(surfaces::schedules::routes())
         .merge(surfaces::runs::routes())
         .merge(surfaces::deciding::routes())
         .merge(surfaces::runs::live_routes())

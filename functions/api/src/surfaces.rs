@@ -8,6 +8,7 @@ pub(crate) mod issues;
 pub(crate) mod people;
 pub(crate) mod projects;
 pub(crate) mod runs;
+pub(crate) mod schedules;
 pub(crate) mod sources;
 pub(crate) mod system;
 pub(crate) mod workspaces;

@@ -10,5 +10,7 @@ pub async fn handle(plane: &Plane, event: &Value) -> Result<Value, Fault> {
         return Ok(json!({"warm": true}));
     }
     let ticked = schedule::tick(plane).await?;
-    Ok(json!({"sent": ticked.sent, "ended": ticked.ended, "stalled": ticked.stalled}))
+    Ok(
+        json!({"sent": ticked.sent, "ended": ticked.ended, "stalled": ticked.stalled, "begun": ticked.periods.begun, "skipped": ticked.periods.skipped}),
+    )
 }
