@@ -23,6 +23,7 @@ mod delivery;
 mod entries;
 #[cfg(test)]
 mod example;
+mod forgejo;
 mod github;
 mod gitlab;
 mod paging;
@@ -38,7 +39,7 @@ pub use paging::{absolute, next_link, stays_home};
 pub use verdict::{Limit, Verdict, Wait, judge, limit_of, resource_of};
 
 /// Every provider there is, in the order that lists show them.
-pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub, &gitlab::GitLab, &bitbucket::Bitbucket];
+pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub, &gitlab::GitLab, &bitbucket::Bitbucket, &forgejo::Forgejo];
 
 /// The provider of that name.
 pub fn named(name: &str) -> Option<&'static dyn Provider> {

@@ -16,7 +16,7 @@ pub struct ExternalId {
     pub provider: String,
     pub repository: Url,
     pub kind: ItemType,
-    /// GitHub's and Bitbucket's number, GitLab's iid.
+    /// The number that people see, or what a finding without one is known by.
     pub id: String,
 }
 

@@ -52,7 +52,7 @@ struct DeliveryView {
     note: Option<String>,
 }
 
-/// Takes a delivery of GitHub, GitLab or Bitbucket. The secret of the source's
+/// Takes a delivery of the forge that a source is at. The secret of the source's
 /// webhook has to prove it; no bearer token is asked for.
 #[utoipa::path(post, path = "/v1/hooks/{source}", tag = "hooks", security(()), params(("source" = String, Path)),
     request_body(content = Object, description = "what the forge sends, as it sends it; at most 256 KiB"),
