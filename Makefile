@@ -32,13 +32,12 @@ check: deny machete ## format, lints, documentation, licences and sources of dep
 	cargo deny check licenses bans sources
 	cargo machete --with-metadata
 
-test: nextest python recorded browser ## all tests; those of the deployed stack on an AWS emulator
+test: nextest python recorded browser ## all tests, with the line coverage of core/; those of the deployed stack on an AWS emulator
 	$(MAKE) --no-print-directory sim HISTORIES=500
 	$(MAKE) --no-print-directory planted
-	$(MAKE) --no-print-directory coverage
 	$(MAKE) --no-print-directory console
 	sam build --config-env emulator
-	cargo nextest run --workspace
+	tests/coverage.py --nextest --build '-p pullcord' -- --workspace
 
 console: browser ## the console's tests, in a browser
 	cargo build -p pullcord -p pullcord-forge

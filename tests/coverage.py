@@ -53,6 +53,17 @@ def only_of_tests(under):
     return tuple(found)
 
 
+def run(command, environment):
+    """Runs the tests, showing what they print; how they ended, and the runner's summary."""
+    runner = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace")
+    summary = []
+    for line in runner.stderr:
+        print(line, end="", file=sys.stderr, flush=True)
+        if summary or re.match(r"\s*Summary ", line):
+            summary.append(line)
+    return runner.wait(), "".join(summary)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--under", default="core/src")
@@ -85,7 +96,7 @@ def main():
     command = ["cargo", "nextest", "run"] if options.nextest else ["cargo", "test"]
     if options.filter:
         command += ["--filterset", options.filter]
-    tested = subprocess.run([*command, *options.arguments], env=environment).returncode
+    tested, summary = run([*command, *options.arguments], environment)
 
     merged = f"{target}/merged.profdata"
     files = glob.glob(f"{raw}/*.profraw")
@@ -117,6 +128,7 @@ def main():
         raise OSError("nothing was counted")
     share = 100 * hit / whole
     print(f"{whole:7} {hit:8} {share:6.2f}%  {options.under}, at least {options.minimum:g} % wanted")
+    print(summary, flush=True)
     if tested:
         print("the tests failed", file=sys.stderr)
     sys.exit(2 if tested else 1 if share < options.minimum else 0)

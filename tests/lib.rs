@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on has failed")]
 
 pub mod bench;
+pub mod due;
 pub mod scenarios;
 pub mod session;
 pub mod sim;

@@ -30,6 +30,7 @@ pub const MOVES: &[&str] = &[
     "begins as queued",
     "begins as following",
     "begins as parked",
+    "begins by its schedule",
     "queued -> running",
     "queued -> cancelled",
     "running -> completed",

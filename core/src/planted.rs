@@ -22,10 +22,12 @@ pub enum Bug {
     NoFuse,
     /// Workers spend whatever their provider has left.
     NoFloor,
+    /// A period is no key: whoever finds it due begins it.
+    PeriodTwice,
 }
 
 impl Bug {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoEpochCheck,
         Self::NoLeaseExtension,
         Self::NoRefund,
@@ -34,6 +36,7 @@ impl Bug {
         Self::BuriesTheLiving,
         Self::NoFuse,
         Self::NoFloor,
+        Self::PeriodTwice,
     ];
 }
 

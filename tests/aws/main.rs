@@ -5,15 +5,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use pullcord_tests::scenarios::{self, Scenario};
 use pullcord_tests::world::{Deployed, SECRET, World};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+/// Themes that are played at the same time: most of theirs is waiting.
+const SIDE_BY_SIDE: usize = 4;
 
 /// A running emulator; it is stopped when this is dropped.
 struct Emulator {
@@ -118,6 +122,29 @@ async fn plays(scenario: &Scenario, world: &World) -> bool {
     std::panic::AssertUnwindSafe((scenario.play)(world)).catch_unwind().await.is_ok()
 }
 
+/// The module a scenario is of, without those within it.
+fn theme(scenario: &Scenario) -> &'static str {
+    let path = scenario.name.split_once("scenarios::").map_or(scenario.name, |(_, path)| path);
+    path.split("::").next().unwrap_or(path)
+}
+
+/// Plays the scenarios of a theme one after the other, with a forge of their own; the
+/// names of those that failed.
+async fn play_theme(stack: Deployed, scenarios: Vec<Scenario>) -> Vec<&'static str> {
+    let clock = pullcord_core::clock::Clock::system();
+    let world = world(stack).await;
+    let mut failed = Vec::new();
+    for scenario in scenarios {
+        let began = clock.now();
+        let kept = plays(&scenario, &world).await;
+        println!("{} {} ({} ms)", if kept { "kept  " } else { "BROKEN" }, scenario.name, clock.now().since(began).as_millis());
+        if !kept {
+            failed.push(scenario.name);
+        }
+    }
+    failed
+}
+
 #[test]
 fn the_deployed_stack_keeps_every_promise() {
     // All of them, unless whoever works on some says which.
@@ -125,19 +152,13 @@ fn the_deployed_stack_keeps_every_promise() {
     let wanted = std::env::var("SCENARIOS").unwrap_or_default();
     let emulator = Emulator::start();
     let stack = emulator.deploy("template.yaml");
+    let mut themes: BTreeMap<&str, Vec<Scenario>> = BTreeMap::new();
+    for scenario in scenarios::all().filter(|scenario| scenario.name.contains(&wanted)) {
+        themes.entry(theme(&scenario)).or_default().push(scenario);
+    }
     let failed: Vec<&str> = runtime().block_on(async {
-        let world = world(stack).await;
-        let mut failed = Vec::new();
-        for scenario in scenarios::all().filter(|scenario| scenario.name.contains(&wanted)) {
-            let began = pullcord_core::clock::Clock::system().now();
-            let kept = plays(&scenario, &world).await;
-            let took = pullcord_core::clock::Clock::system().now().since(began);
-            println!("{} {} ({} ms)", if kept { "kept  " } else { "BROKEN" }, scenario.name, took.as_millis());
-            if !kept {
-                failed.push(scenario.name);
-            }
-        }
-        failed
+        let played = futures::stream::iter(themes.into_values()).map(|theme| play_theme(stack.clone(), theme));
+        played.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.concat()
     });
     assert!(failed.is_empty(), "{} scenarios failed on the deployed stack: {failed:#?}", failed.len());
 }

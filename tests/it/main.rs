@@ -14,6 +14,7 @@ mod agreeing;
 mod by_hand;
 mod crashes;
 mod cutting;
+mod due;
 mod events;
 mod histories;
 mod house;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         by_hand::TESTS,
         crashes::TESTS,
         cutting::TESTS,
+        due::TESTS,
         events::TESTS,
         histories::TESTS,
         house::TESTS,

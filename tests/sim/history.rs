@@ -13,7 +13,7 @@ use pullcord_core::chance::Chance;
 use pullcord_core::clock::{Clock, Moment};
 use pullcord_core::config::Config;
 use pullcord_core::http::{Http, Unanswered};
-use pullcord_core::manage::{self, ChangedWorkspace, CredentialGiven, NewSource};
+use pullcord_core::manage::{self, ChangedWorkspace, CredentialGiven, NewSource, ScheduleGiven};
 use pullcord_core::model::{Person, RunOptions, SourceId, SourceKind, WorkspaceId};
 use pullcord_core::queue::Queue;
 use pullcord_core::store::Store;
@@ -72,6 +72,8 @@ pub(super) struct Manner {
     pub(super) deadly: bool,
     /// Runs of the workspace that may be under way.
     pub(super) slots: Option<u64>,
+    /// The sources sync by themselves, too.
+    pub(super) scheduled: bool,
 }
 
 pub(super) struct History {
@@ -195,6 +197,7 @@ impl History {
             most_receives: 1 + weather.below(5) as u32,
             deadly: weather.percent(10),
             slots: [None, None, Some(1), Some(2)][weather.below(4)],
+            scheduled: weather.percent(40),
         };
         let acme = WorkspaceId::known("acme");
         manage::create_workspace(&calm, &asker(), "acme", "Acme").await.unwrap();
@@ -225,6 +228,12 @@ impl History {
         manage::create_source(&calm, &asker(), &acme, new).await.unwrap();
         let documents = SourceId::known("docs");
         sources.push(documents.clone());
+        if manner.scheduled {
+            for source in &sources {
+                let every = ScheduleGiven { every: Some("PT7M".to_owned()), ..ScheduleGiven::default() };
+                manage::set_schedule(&calm, &asker(), source, &every, false).await.unwrap();
+            }
+        }
         let rows = Rows::of(table, &calm.config.table);
         let touched = Touched::default();
         let watch = Watch::over(rows, touched.clone(), weather.clone(), calm.config.lease, manner.slots);
@@ -345,6 +354,13 @@ impl History {
     async fn calm_down(&mut self) -> Result<(), String> {
         self.weather.note("calm");
         self.weather.calm();
+        for source in &self.sources {
+            // Nothing would ever be over.
+            match manage::clear_schedule(&self.calm, &asker(), source).await {
+                Ok(()) | Err(pullcord_core::Error::NotFound(_)) => {}
+                Err(why) => return Err(format!("the schedule of {source} stays: {why}")),
+            }
+        }
         self.manner.deadly = false;
         for _ in 0..240 {
             self.tick();

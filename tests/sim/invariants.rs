@@ -32,6 +32,8 @@ pub(super) struct Watch {
     letters: BTreeMap<RunId, BTreeSet<u64>>,
     /// A process ended, and what it leased with it.
     restarted: bool,
+    /// The run of each period.
+    periods: BTreeMap<(SourceId, Moment), RunId>,
     pub(super) moves: Tally,
 }
 
@@ -49,6 +51,7 @@ impl Watch {
             shown: BTreeMap::new(),
             letters: BTreeMap::new(),
             restarted: false,
+            periods: BTreeMap::new(),
             moves: Tally::default(),
         }
     }
@@ -167,7 +170,7 @@ impl Watch {
         if run.status.is_terminal() && (run.lease_until.is_some() || run.finished_at.is_none() || run.follows.is_some()) {
             return broken("has ended and is held");
         }
-        if !matches!(run.trigger, Trigger::Manual | Trigger::FollowUp | Trigger::Parked) {
+        if !matches!(run.trigger, Trigger::Manual | Trigger::FollowUp | Trigger::Parked | Trigger::Schedule) {
             return broken("was set off by nobody");
         }
         if run.status.is_terminal() && run.work == Work::Sync && run.results.deleted > FUSE_NUMBER {
@@ -185,7 +188,14 @@ impl Watch {
                 return broken(&format!("removed more than the {shown} items that somebody was shown"));
             }
         }
+        if let (Some(source), Some(at)) = (&run.source, run.scheduled_for) {
+            let first = *self.periods.entry((source.clone(), at)).or_insert(run.id);
+            if first != run.id {
+                return broken(&format!("is of the period {at}, which has run {first}"));
+            }
+        }
         let Some(before) = before else {
+            self.moves.count(if run.scheduled_for.is_some() { "begins by its schedule" } else { "begins as asked for" });
             self.moves.count(&format!("begins as {}", self::name(run)));
             return Ok(());
         };

@@ -16,6 +16,7 @@ use crate::clock::Moment;
 use crate::error::{Error, Fault};
 use crate::model::{Person, Role, RunId, UserId};
 use crate::plane::Plane;
+use crate::planted::{Bug, is_planted};
 use crate::queue::Job;
 use crate::store::conditions::{self, Write};
 use crate::store::items::Audit;
@@ -130,11 +131,11 @@ async fn one(plane: &Plane, period: Period, delay: Duration, now: Moment) -> Res
 /// The run of a period; or why there is none.
 async fn run_for(plane: &Plane, period: &Period, at: Moment, delay: Duration) -> Result<Result<RunId, String>, Fault> {
     let asker = Asker::Known(Person { user: clockwork(), memberships: vec![(period.workspace.clone(), Role::Admin)] });
-    let scope = format!("schedule\n{}\n{}", period.source, at.0);
+    let key = IdempotencyKey { scope: format!("schedule\n{}\n{}", period.source, at.0), body_hash: String::new() };
     let ask = Ask {
         on_conflict: OnConflict::FollowUp,
         on_blocked: OnBlocked::Park,
-        idempotency: Some(IdempotencyKey { scope, body_hash: String::new() }),
+        idempotency: Some(key).filter(|_| !is_planted(Bug::PeriodTwice)),
         scheduled_for: Some(at),
         delay,
         ..Ask::sync(period.source.clone(), asker, Surface::Schedule)

@@ -65,7 +65,7 @@ async fn the_deployment_ticks_by_itself(world: &World) {
         if !given.runs().await.is_empty() {
             break;
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.clock.sleep(Duration::from_secs(1)).await;
     }
     given.admin.delete(&given.path()).await.is(204);
     let runs = given.runs().await;

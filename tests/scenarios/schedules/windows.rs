@@ -13,7 +13,7 @@ crate::scenarios![
 ];
 
 /// A window of this rule that is open for the two hours around now.
-async fn around_now(given: &Given<'_>, rule: &str, from_now: SignedDuration) -> Value {
+fn around_now(given: &Given<'_>, rule: &str, from_now: SignedDuration) -> Value {
     let now = jiff::Timestamp::from_millisecond(given.world.clock.now().0).unwrap();
     let began = now.checked_add(from_now).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
     let cron = format!("{} {} * * *", began.minute(), began.hour());
@@ -25,7 +25,7 @@ async fn a_period_in_a_denied_window_is_skipped_and_on_record(world: &World) {
         return;
     }
     let given = given(world).await;
-    let closed = around_now(&given, "deny", SignedDuration::from_mins(-60)).await;
+    let closed = around_now(&given, "deny", SignedDuration::from_mins(-60));
     let set = given.set(json!({"every": "PT30M", "windows": [closed]})).await;
     assert!(set["denied_now"].is_string(), "{set:#}");
     // Two of them lie in the window, or one if it ends just then.
@@ -48,7 +48,7 @@ async fn outside_of_what_is_allowed_nothing_begins(world: &World) {
         return;
     }
     let given = given(world).await;
-    let later = around_now(&given, "allow", SignedDuration::from_mins(50)).await;
+    let later = around_now(&given, "allow", SignedDuration::from_mins(50));
     given.set(json!({"every": "PT30M", "windows": [later]})).await;
 
     given.minutes_pass(31).await;
@@ -60,7 +60,7 @@ async fn outside_of_what_is_allowed_nothing_begins(world: &World) {
 /// A person may know better; that they did is in the audit of the run.
 async fn whoever_asks_overrides_a_window_on_record(world: &World) {
     let given = given(world).await;
-    let closed = around_now(&given, "deny", SignedDuration::from_mins(-60)).await;
+    let closed = around_now(&given, "deny", SignedDuration::from_mins(-60));
     given.set(json!({"every": "PT12H", "windows": [closed]})).await;
     let told = given.admin.get(&format!("/v1/sources/{}/sync/explain", given.source)).await.is(200);
     let check = told["checks"].as_array().unwrap().iter().find(|check| check["check"] == "window").unwrap();
