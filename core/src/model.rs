@@ -15,6 +15,7 @@ mod progress;
 mod relisting;
 mod run;
 mod source;
+mod stream;
 
 pub use external::ExternalId;
 pub use item::{Item, ItemType, folded};
@@ -23,7 +24,8 @@ pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
 pub use progress::{Calls, Children, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
 pub use relisting::Relisting;
 pub use run::{Run, RunStatus, Trigger, Work};
-pub use source::{Checked, Gate, Limits, Moved, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
+pub use source::{Checked, Gate, Limits, Moved, Past, Sealed, Source, SourceKind, SourceStatus, StreamState, Validator, Webhook};
+pub use stream::{EntityName, Stream};
 
 /// A text that names one kind of thing, so that a slug cannot be passed for a
 /// user.
