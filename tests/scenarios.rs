@@ -8,6 +8,7 @@ pub mod documents;
 pub mod forges;
 pub mod hooks;
 pub mod input;
+pub mod integrations;
 pub mod issues;
 pub mod items;
 mod operations;
@@ -65,6 +66,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         input::bodies::SCENARIOS,
         input::sources::SCENARIOS,
         input::values::SCENARIOS,
+        integrations::taking::SCENARIOS,
         issues::backfill::SCENARIOS,
         issues::items::SCENARIOS,
         issues::limits::SCENARIOS,

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -45,10 +47,29 @@ impl Moment {
         text.parse::<Timestamp>().ok().map(|stamp| Self(stamp.as_millisecond()))
     }
 
+    /// The same moment by the clocks of Central Europe, without saying so.
+    pub fn in_central_europe(self) -> String {
+        let (Ok(stamp), Some(zone)) = (Timestamp::from_millisecond(self.0), central_europe()) else { return self.rfc3339() };
+        stamp.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S").to_string()
+    }
+
+    /// Reads a time that is one of Central Europe unless it says otherwise. Of the hour
+    /// that is there twice it is the first.
+    pub fn from_central_europe(text: &str) -> Option<Self> {
+        let local = || text.parse::<DateTime>().ok()?.to_zoned(central_europe()?).ok();
+        Self::parse(text).or_else(|| local().map(|zoned| Self(zoned.timestamp().as_millisecond())))
+    }
+
     /// Reads the date of an HTTP header, which is always in GMT.
     pub fn parse_http_date(text: &str) -> Option<Self> {
         jiff::fmt::rfc2822::parse(text).ok().map(|zoned| Self(zoned.timestamp().as_millisecond()))
     }
+}
+
+/// The rule by which the clocks of Oslo have gone since 1996. A machine without a
+/// database of time zones knows it too.
+fn central_europe() -> Option<TimeZone> {
+    TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").ok()
 }
 
 impl fmt::Display for Moment {

@@ -158,22 +158,11 @@ pub fn read(folder: &Path, path: &str) -> std::io::Result<Option<Document>> {
     let oddity = (!is_text.is_whole()).then(|| "is not UTF-8: it is listed under its file name".to_owned());
     let title = if oddity.is_some() { stem } else { heading.unwrap_or(stem) };
     let item = Item {
-        kind: ItemType::Document,
-        external_id: format!("document:{path}"),
-        title,
-        body: None,
-        state: "open".into(),
-        labels: Vec::new(),
-        assignees: Vec::new(),
-        author: None,
-        url: None,
-        severity: None,
-        priority: None,
-        created_at: None,
         updated_at: modified.and_then(|at| jiff::Timestamp::try_from(at).ok()).map(|at| Moment(at.as_millisecond())),
         path: Some(path.to_owned()),
         sha256: Some(hex(hash.finish().as_ref())),
         size: Some(size),
+        ..Item::new(ItemType::Document, format!("document:{path}"), title, "open".into())
     };
     Ok(Some(Document { item, oddity }))
 }

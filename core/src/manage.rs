@@ -20,6 +20,7 @@ use crate::store::keys;
 use crate::trigger::Asker;
 
 mod check;
+mod fitting;
 mod given;
 mod items;
 mod schedules;

@@ -16,6 +16,7 @@ mod relisting;
 mod run;
 mod schedule;
 mod source;
+mod stream;
 
 pub use external::ExternalId;
 pub use item::{Item, ItemType, folded};
@@ -25,7 +26,8 @@ pub use progress::{Calls, Children, Counts, Expected, Noted, Progress, Results, 
 pub use relisting::Relisting;
 pub use run::{Run, RunStatus, Trigger, Work};
 pub use schedule::{Rhythm, Schedule, Window, WindowRule};
-pub use source::{Checked, Gate, Limits, Moved, Past, Sealed, Source, SourceKind, SourceStatus, Stream, StreamState, Validator, Webhook};
+pub use source::{Checked, Gate, Limits, Moved, Past, Sealed, Source, SourceKind, SourceStatus, StreamState, Validator, Webhook};
+pub use stream::{EntityName, Stream};
 
 /// A text that names one kind of thing, so that a slug cannot be passed for a
 /// user.

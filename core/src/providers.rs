@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
-use crate::model::{Item, Source, Stream};
+use crate::model::{Item, Source, SourceKind, Stream};
 use crate::vault::Credential;
 
 mod address;
@@ -20,6 +20,7 @@ mod bitbucket;
 #[cfg(test)]
 mod conformance;
 mod delivery;
+mod dynamics;
 mod entries;
 #[cfg(test)]
 mod example;
@@ -29,9 +30,11 @@ mod gitlab;
 mod paging;
 #[cfg(test)]
 mod probing_tests;
+mod records;
 #[cfg(test)]
 mod testing;
 mod verdict;
+mod xledger;
 
 pub use apps::{Apps, Mint, Minted};
 pub use delivery::{Delivery, Named, Origin, Sent};
@@ -39,7 +42,15 @@ pub use paging::{absolute, next_link, stays_home};
 pub use verdict::{Limit, Verdict, Wait, judge, limit_of, resource_of};
 
 /// Every provider there is, in the order that lists show them.
-pub const PROVIDERS: &[&dyn Provider] = &[&github::GitHub, &gitlab::GitLab, &bitbucket::Bitbucket, &forgejo::Forgejo];
+pub const PROVIDERS: &[&dyn Provider] =
+    &[&github::GitHub, &gitlab::GitLab, &bitbucket::Bitbucket, &forgejo::Forgejo, &xledger::Xledger, &dynamics::Dynamics];
+
+/// What the external ids of the records of one entity begin with, up to the last colon.
+pub fn entity_prefix(source: &Source, entity: &str) -> String {
+    let name = source.provider.as_deref().unwrap_or_default();
+    let base = named(name).map(|provider| provider.repository_url(source)).unwrap_or_default();
+    format!("{name}:{base}:{entity}")
+}
 
 /// The provider of that name.
 pub fn named(name: &str) -> Option<&'static dyn Provider> {
@@ -94,9 +105,12 @@ impl Reply {
 
 /// What a run wants of a stream.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     /// Only what changed since; everything if unset.
     pub since: Option<Moment>,
+    /// What the provider itself gave to ask for later changes by, in the last listing
+    /// that came to its end. It says more exactly what `since` says.
+    pub resume: Option<&'a str>,
     /// New items that are closed already are wanted too.
     pub include_closed: bool,
     /// Items are known that may have been closed: every state has to be listed.
@@ -115,6 +129,20 @@ pub struct Page {
     pub rejected: Vec<Rejected>,
     /// The list that it is of is not all there is: what it misses need not be gone.
     pub is_partial: bool,
+    /// External ids of what the provider says is gone.
+    pub removed: Vec<String>,
+    /// What to ask for later changes by. Of the last page only.
+    pub resume: Option<String>,
+    /// What is not as it used to be, and yet could be read.
+    pub surprises: Vec<Surprise>,
+}
+
+/// Something that is not as its provider promises, and that is taken as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surprise {
+    /// The entry that it is about; empty if it is about all of them.
+    pub which: String,
+    pub what: String,
 }
 
 /// An entry that could not be understood.
@@ -137,14 +165,43 @@ pub struct Introduced {
     pub limit: Option<Limit>,
 }
 
+/// A stream that replies were recorded of, and where, if not at the provider's own
+/// address.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded {
+    pub stream: Stream,
+    pub base_url: Option<&'static str>,
+}
+
 /// A forge or a vendor, on the wire.
 pub trait Provider: Send + Sync {
     fn name(&self) -> &'static str;
 
     fn default_base_url(&self) -> &'static str;
 
-    /// The streams it can list; the first is that of a source that names none.
+    /// The kind of source that it is the provider of.
+    fn kind(&self) -> SourceKind {
+        SourceKind::Repository
+    }
+
+    /// Whether every customer has an address of their own there.
+    fn needs_base_url(&self) -> bool {
+        false
+    }
+
+    /// What is wrong with an address of it, beyond what is wrong with any.
+    fn check_base_url(&self, _base_url: &str) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    /// The streams it can list; the first is that of a source that names none. One
+    /// whose streams are entities has no such list.
     fn streams(&self) -> &'static [Stream];
+
+    /// What is held against recordings.
+    fn recorded(&self) -> Vec<Recorded> {
+        self.streams().iter().map(|stream| Recorded { stream: *stream, base_url: None }).collect()
+    }
 
     /// What is wrong with the name of a repository, if anything is.
     fn check_repository(&self, repository: &str) -> Result<(), &'static str>;

@@ -315,8 +315,17 @@ impl Store {
     /// repository went.
     pub fn forgotten_streams(source: &Source) -> Vec<Write> {
         let both = |stream: &Stream| [false, true].map(|include_closed| keys::stream(&source.id, *stream, include_closed));
-        let all = Stream::ALL.iter().flat_map(both).chain([keys::moved(&source.id)]);
+        let entities = source.streams.iter().filter(|stream| stream.entity().is_some());
+        let all = Stream::ALL.iter().chain(entities).flat_map(both).chain([keys::moved(&source.id)]);
         all.map(|key| conditions::delete("stream", key)).collect()
+    }
+
+    /// The writes that forget what the entities remember that a source takes no more:
+    /// nobody knows what will have become of them when they are taken again.
+    pub fn forgotten_entities(before: &Source, now: &Source) -> Vec<Write> {
+        let gone = before.streams.iter().filter(|stream| stream.entity().is_some() && !now.streams.contains(stream));
+        let both = gone.flat_map(|stream| [false, true].map(|include_closed| keys::stream(&before.id, *stream, include_closed)));
+        both.map(|key| conditions::delete("stream", key)).collect()
     }
 
     /// The write of what a stream remembers, over what was read.

@@ -29,6 +29,7 @@ mod pages;
 mod purse;
 mod relisting;
 mod removal;
+mod removals;
 mod streams;
 mod weather;
 mod workspace;
@@ -221,10 +222,8 @@ async fn work(plane: &Plane, run: Run, source: Option<Source>, deadline: Moment)
         (Work::ApproveDeletions, _) => missing::approve(&mut held, &source).await,
         (Work::DiscardDeletions, _) => missing::discard(&mut held, &source).await,
         (Work::Sync, SourceKind::Documents) => Box::pin(folder::sync(&mut held, &source)).await,
-        (Work::Sync, SourceKind::Repository) => Box::pin(pages::sync(&mut held, &source)).await,
-        (Work::Sync, SourceKind::Index | SourceKind::Integration) => {
-            Ok(End::failed("NOT_SUPPORTED", "this build cannot sync sources of this kind", None))
-        }
+        (Work::Sync, SourceKind::Repository | SourceKind::Integration) => Box::pin(pages::sync(&mut held, &source)).await,
+        (Work::Sync, SourceKind::Index) => Ok(End::failed("NOT_SUPPORTED", "this build cannot sync sources of this kind", None)),
     };
     let slice = match end {
         Ok(end) => conclude(held.conclude(end).await),
@@ -240,6 +239,7 @@ async fn work(plane: &Plane, run: Run, source: Option<Source>, deadline: Moment)
         }
         Err(stop) => conclude(Err(stop)),
     }?;
+    let relists = relists || held.run.has_warned("STREAM_LISTED_ANEW");
     if relists && matches!(slice, Slice::Finished | Slice::Failed | Slice::Cancelled) {
         relisting::tidy(plane, id).await;
     }

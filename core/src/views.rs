@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
 use crate::admission::webhook_is_active;
 use crate::calendar::upcoming;
 use crate::clock::Moment;
-use crate::model::{Gate, Source};
+use crate::model::{Gate, ItemType, Source};
 use crate::store::items::{Audit, Quota, StoredItem};
 
 mod people;
@@ -35,11 +36,17 @@ pub struct SourceView {
     pub name: String,
     pub project: Option<String>,
     pub provider: Option<String>,
+    /// Of an integration: the name by which its workspace has one only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integration_type: Option<String>,
     pub base_url: Option<String>,
     pub repository: Option<String>,
     pub principal: Option<String>,
     pub credential: CredentialView,
-    pub streams: Vec<&'static str>,
+    pub streams: Vec<String>,
+    /// Of an integration: what it takes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entities: Vec<String>,
     pub monitored: bool,
     pub path: Option<String>,
     pub patterns: Vec<String>,
@@ -137,11 +144,13 @@ impl SourceView {
             name: source.name.clone(),
             project: source.project.as_ref().map(ToString::to_string),
             provider: source.provider.clone(),
+            integration_type: source.integration_type.clone(),
             base_url: source.base_url.clone(),
             repository: source.repository.clone(),
             principal: source.principal.clone(),
             credential: CredentialView::of(source),
-            streams: source.streams.iter().map(|stream| stream.as_str()).collect(),
+            streams: source.streams.iter().map(|stream| stream.as_str().to_owned()).collect(),
+            entities: source.entities().map(str::to_owned).collect(),
             monitored: source.monitored,
             path: source.path.clone(),
             patterns: source.patterns.clone(),
@@ -178,10 +187,16 @@ pub struct ItemView {
     pub id: String,
     #[serde(rename = "type")]
     pub kind: &'static str,
+    /// Of a record: what it is one of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
     /// `{provider}:{repository url}:{kind}:{provider's id}`; null of what was made by
     /// hand and is not linked.
     pub external_id: Option<String>,
-    pub custom_fields: BTreeMap<&'static str, String>,
+    /// `externalId` as older data has it; of a record also `fields`, all that its system
+    /// shows of it, to the last digit.
+    #[schema(value_type = std::collections::HashMap<String, Object>)]
+    pub custom_fields: BTreeMap<&'static str, Box<RawValue>>,
     pub title: String,
     pub body: Option<String>,
     pub state: String,
@@ -208,10 +223,18 @@ impl From<StoredItem> for ItemView {
         let id = stored.id();
         let item = stored.item;
         let external_id = Some(item.external_id).filter(|external_id| !external_id.is_empty());
+        let older = |external_id: &String| match item.kind {
+            ItemType::Record => external_id.clone(),
+            _ => older_external_id(external_id),
+        };
+        let older = external_id.as_ref().and_then(|external_id| to_raw_value(&older(external_id)).ok());
+        let fields = item.fields.and_then(|fields| RawValue::from_string(fields).ok());
+        let custom_fields = [("externalId", older), ("fields", fields)].into_iter().filter_map(|(name, value)| Some((name, value?)));
         Self {
             id,
             kind: item.kind.as_str(),
-            custom_fields: external_id.iter().map(|external_id| ("externalId", older_external_id(external_id))).collect(),
+            custom_fields: custom_fields.collect(),
+            entity: item.entity,
             external_id,
             title: item.title,
             body: item.body,

@@ -21,6 +21,7 @@ fn source(repository: &str) -> Source {
         name: "web".into(),
         project: None,
         provider: Some("github".into()),
+        integration_type: None,
         base_url: None,
         repository: Some(repository.to_owned()),
         principal: None,

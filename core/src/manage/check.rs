@@ -5,10 +5,13 @@ use url::Url;
 use crate::documents::{self, Unusable};
 use crate::error::Complaint;
 use crate::http::{Allowed, judge_address};
-use crate::model::{SourceKind, Stream};
+use crate::model::{EntityName, SourceKind, Stream};
 use crate::plane::Plane;
 use crate::providers::{self, Provider};
 
+/// Entities of one integration: those that are taken away are forgotten in the
+/// transaction that takes them away.
+const MOST_ENTITIES: usize = 20;
 /// The longest secret of a webhook that is kept.
 const LONGEST_SECRET: usize = 1024;
 
@@ -29,22 +32,26 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn provider(&mut self, name: Option<&str>) -> Option<&'static dyn Provider> {
-        let provider = name.and_then(providers::named);
+    pub(super) fn provider(&mut self, name: Option<&str>, kind: SourceKind) -> Option<&'static dyn Provider> {
+        let provider = name.and_then(providers::named).filter(|provider| provider.kind() == kind);
         if provider.is_none() {
-            let known: Vec<&str> = providers::PROVIDERS.iter().map(|provider| provider.name()).collect();
+            let known: Vec<&str> =
+                providers::PROVIDERS.iter().filter(|provider| provider.kind() == kind).map(|provider| provider.name()).collect();
             self.complain("provider", format!("must be one of {}", known.join(", ")));
         }
         provider
     }
 
-    pub(super) fn base_url(&mut self, text: &str) {
+    pub(super) fn base_url(&mut self, provider: Option<&'static dyn Provider>, text: &str) {
         match Url::parse(text) {
             Err(why) => self.complain("base_url", format!("is not an address: {why}")),
             Ok(url) if url.query().is_some() || url.fragment().is_some() => self.complain("base_url", "must have no query or fragment"),
             Ok(url) => {
                 if let Err(what) = judge_address(&url, &Allowed::of(&self.plane.config)) {
                     self.complain("base_url", format!("may not be reached: {what}; an operator can list it in PULLCORD_ALLOW_HOSTS"));
+                }
+                if let Some(Err(why)) = provider.map(|provider| provider.check_base_url(text)) {
+                    self.complain("base_url", why);
                 }
             }
         }
@@ -79,6 +86,32 @@ impl Check<'_> {
             }
         }
         streams
+    }
+
+    /// What an integration takes. Each is a stream, which has rows of its own.
+    pub(super) fn entities(&mut self, names: &[String]) -> Vec<Stream> {
+        if names.is_empty() {
+            self.complain("entities", "must name at least one");
+        } else if names.len() > MOST_ENTITIES {
+            self.complain("entities", format!("must be at most {MOST_ENTITIES}"));
+        }
+        let mut streams = Vec::new();
+        for (place, name) in names.iter().enumerate() {
+            match EntityName::parse(name).map(Stream::Entity) {
+                Ok(stream) if streams.contains(&stream) => self.complain(&format!("entities[{place}]"), format!("names {name} twice")),
+                Ok(stream) => streams.push(stream),
+                Err(why) => self.complain(&format!("entities[{place}]"), why),
+            }
+        }
+        streams
+    }
+
+    /// The name by which its workspace has one integration.
+    pub(super) fn integration_type(&mut self, name: &str) {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
+            self.complain("integration_type", "must be 1 to 64 characters of a-z, 0-9, dash and underscore");
+        }
     }
 
     /// Forges take nearly any text. Most send it, or sign with it, without what stands

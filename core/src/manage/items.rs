@@ -129,7 +129,7 @@ pub async fn link_item(
         let stream = match given.kind {
             ItemType::Alert => Stream::Alerts,
             ItemType::PullRequest => Stream::PullRequests,
-            ItemType::Issue | ItemType::Document => Stream::Issues,
+            ItemType::Issue | ItemType::Document | ItemType::Record => Stream::Issues,
         };
         let unread = UnreadLink { id: given.id.clone(), at: plane.clock.now() };
         let facts = [("source", source.to_string()), ("item", id.to_owned()), ("external_id", external_id.clone())];

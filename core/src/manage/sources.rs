@@ -1,6 +1,7 @@
 //! Sources: made, changed, removed.
 
 use super::check::{Check, check_path};
+use super::fitting::integration_type;
 use super::given::CredentialGiven;
 use super::{admin, all_well, checked_id, checked_name, line};
 use crate::admission::Surface;
@@ -27,6 +28,9 @@ pub struct NewSource {
     pub principal: Option<String>,
     pub credential: Option<CredentialGiven>,
     pub streams: Vec<String>,
+    /// Of an integration: by what name its workspace knows it, and what it takes.
+    pub integration_type: Option<String>,
+    pub entities: Vec<String>,
     pub monitored: Option<bool>,
     pub path: Option<String>,
     pub patterns: Vec<String>,
@@ -44,6 +48,7 @@ pub struct ChangedSource {
     pub principal: Option<Option<String>>,
     pub credential: Option<Option<CredentialGiven>>,
     pub streams: Option<Vec<String>>,
+    pub entities: Option<Vec<String>>,
     pub monitored: Option<bool>,
     pub path: Option<String>,
     pub patterns: Option<Vec<String>>,
@@ -60,6 +65,7 @@ pub(super) fn documents(workspace: &WorkspaceId, project: &ProjectId, name: &str
         name: name.to_owned(),
         project: Some(project.clone()),
         provider: None,
+        integration_type: None,
         base_url: None,
         repository: None,
         principal: None,
@@ -91,57 +97,7 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         }
     }
     let kind = new.kind;
-    let provider = match kind {
-        Some(SourceKind::Repository) => check.provider(new.provider.as_deref()),
-        Some(_) => None,
-        None => {
-            check.complain("kind", "is missing");
-            None
-        }
-    };
-    let mut streams = Vec::new();
-    match kind {
-        Some(kind @ SourceKind::Repository) => {
-            check.repository(provider, new.repository.as_deref());
-            streams = check.streams(provider, &new.streams);
-            if let Some(base_url) = &new.base_url {
-                check.base_url(base_url);
-            }
-            if let Some(credential) = &new.credential {
-                check.credential(provider, credential);
-            }
-            if let Some(secret) = &new.webhook_secret {
-                check.webhook_secret(secret);
-            }
-            check.absent("path", new.path.is_some(), kind);
-            check.absent("patterns", !new.patterns.is_empty(), kind);
-        }
-        Some(kind @ SourceKind::Documents) => {
-            match &new.path {
-                Some(path) => check_path(plane, path, &mut check.complaints),
-                None => check.complain("path", "is missing"),
-            }
-            check.patterns(&new.patterns);
-            let foreign = [
-                ("provider", new.provider.is_some()),
-                ("base_url", new.base_url.is_some()),
-                ("repository", new.repository.is_some()),
-                ("credential", new.credential.is_some()),
-                ("streams", !new.streams.is_empty()),
-                ("webhook.secret", new.webhook_secret.is_some()),
-            ];
-            for (at, given) in foreign {
-                check.absent(at, given, kind);
-            }
-        }
-        Some(kind @ (SourceKind::Index | SourceKind::Integration)) => {
-            check.complain(
-                "kind",
-                format!("this build cannot sync sources of kind {}; it can sync repository and documents", kind.as_str()),
-            );
-        }
-        None => {}
-    }
+    let streams = check.fits(&new);
     let project = match &new.project {
         Some(id) if is_id(id) => plane.store.project(&ProjectId::known(id)).await?.filter(|project| project.workspace == *workspace),
         _ => None,
@@ -159,11 +115,13 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         Some(secret) => Some(plane.vault.seal_secret(secret, workspace, &id).await?),
         None => None,
     };
+    let integration_type = integration_type(&new);
     let source = Source {
         name: new.name.unwrap_or_else(|| new.repository.clone().unwrap_or_else(|| new.id.clone())),
         workspace: workspace.clone(),
         kind: kind.unwrap_or(SourceKind::Documents),
         project: project.as_ref().map(|project| project.id.clone()),
+        integration_type,
         provider: new.provider,
         base_url: new.base_url,
         repository: new.repository,
@@ -195,6 +153,10 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
             Ok(source)
         }
         Some("project") => Err(Error::Conflict(format!("the project id {} is taken", source.id))),
+        Some("integration") => {
+            let kind = source.integration_type.unwrap_or_default();
+            Err(Error::Conflict(format!("this workspace has an integration of type {kind} already")))
+        }
         Some(_) => Err(Error::Conflict(format!("the source id {} is taken", source.id))),
     }
 }
@@ -263,7 +225,7 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         let audit = line(plane, &source.workspace, asker.user(), "source.changed", [("source", id.to_string())])?;
         let with_gate = lifts.then_some((&freed, gate.version));
         // What was seen of the old place says nothing of the new one.
-        let mut with = if moves { Store::forgotten_streams(&before) } else { Vec::new() };
+        let mut with = if moves { Store::forgotten_streams(&before) } else { Store::forgotten_entities(&before, &source) };
         with.push(audit);
         if plane.store.change_source(&source, before.version, with_gate, with).await? {
             if change.credential.is_some() || source.base_url != before.base_url {
@@ -276,29 +238,14 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
 
 fn apply(plane: &Plane, source: &mut Source, change: &ChangedSource) -> Result<(), Error> {
     let mut check = Check { plane, complaints: Vec::new() };
-    let kind = source.kind;
-    if kind == SourceKind::Documents {
-        let foreign = [
-            ("base_url", change.base_url.is_some()),
-            ("repository", change.repository.is_some()),
-            ("credential", change.credential.is_some()),
-            ("streams", change.streams.is_some()),
-            ("webhook.secret", change.webhook_secret.is_some()),
-        ];
-        for (at, given) in foreign {
-            check.absent(at, given, kind);
-        }
-    } else {
-        check.absent("path", change.path.is_some(), kind);
-        check.absent("patterns", change.patterns.is_some(), kind);
-    }
+    check.change_fits(source.kind, change);
     let provider = source.provider.as_deref().and_then(providers::named);
     if let Some(name) = &change.name {
         checked_name("name", name, &mut check.complaints);
         source.name.clone_from(name);
     }
     if let Some(base_url) = &change.base_url {
-        check.base_url(base_url);
+        check.base_url(provider, base_url);
         source.base_url = Some(base_url.clone());
     }
     if let Some(repository) = &change.repository {
@@ -319,6 +266,9 @@ fn apply(plane: &Plane, source: &mut Source, change: &ChangedSource) -> Result<(
     }
     if let Some(streams) = &change.streams {
         source.streams = check.streams(provider, streams);
+    }
+    if let Some(entities) = &change.entities {
+        source.streams = check.entities(entities);
     }
     if let Some(monitored) = change.monitored {
         source.monitored = monitored;

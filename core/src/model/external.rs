@@ -28,7 +28,7 @@ impl ExternalId {
         }
         let (provider, rest) = text.split_once(':').ok_or(FORM)?;
         let (rest, id) = rest.rsplit_once(':').ok_or(FORM)?;
-        let known = |name: &str| ItemType::parse(name).filter(|kind| *kind != ItemType::Document);
+        let known = |name: &str| ItemType::parse(name).filter(|kind| !matches!(kind, ItemType::Document | ItemType::Record));
         let named = rest.rsplit_once(':').and_then(|(url, name)| Some((url, known(name)?)));
         let (url, kind) = named.unwrap_or((rest, ItemType::Issue));
         let repository = Url::parse(url).ok().filter(is_plain).ok_or(FORM)?;

@@ -13,10 +13,12 @@ pub enum ItemType {
     Alert,
     PullRequest,
     Document,
+    /// A record of a business system.
+    Record,
 }
 
 impl ItemType {
-    pub const ALL: [Self; 4] = [Self::Issue, Self::Alert, Self::PullRequest, Self::Document];
+    pub const ALL: [Self; 5] = [Self::Issue, Self::Alert, Self::PullRequest, Self::Document, Self::Record];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -24,6 +26,7 @@ impl ItemType {
             Self::Alert => "alert",
             Self::PullRequest => "pull_request",
             Self::Document => "document",
+            Self::Record => "record",
         }
     }
 
@@ -38,8 +41,8 @@ impl ItemType {
 pub struct Item {
     #[serde(rename = "type")]
     pub kind: ItemType,
-    /// `{provider}:{repository url}:{kind}:{provider's id}`, or `document:{path}`;
-    /// empty of what somebody made by hand, until it is linked.
+    /// `{provider}:{repository url}:{kind}:{provider's id}`, `document:{path}`, or
+    /// `{provider}:{base url}:{entity}:{provider's id}`; empty of what somebody made by hand, until it is linked.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub external_id: String,
     pub title: String,
@@ -68,6 +71,13 @@ pub struct Item {
     pub sha256: Option<String>,
     #[serde(default)]
     pub size: Option<u64>,
+    /// Of a record: what it is one of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// Of a record: everything its system shows of it, a JSON object. It is kept as a
+    /// text, so that no number loses a digit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<String>,
 }
 
 impl Item {
@@ -90,6 +100,8 @@ impl Item {
             path: None,
             sha256: None,
             size: None,
+            entity: None,
+            fields: None,
         }
     }
 

@@ -205,6 +205,13 @@ pub struct Run {
     pub newest_seen: Option<Moment>,
     #[serde(default)]
     pub since: Option<Moment>,
+    /// What the provider gave in this listing to ask for later changes by.
+    #[serde(default)]
+    pub resume: Option<String>,
+    /// Items that the provider said are gone, of the present stream. They are held
+    /// until it is read to its end.
+    #[serde(default)]
+    pub removals: u64,
     /// What it knows of the present stream's listing, if it is to tell what is gone.
     #[serde(default)]
     pub relisting: Option<Relisting>,
@@ -290,6 +297,8 @@ impl Run {
             provider_date: None,
             newest_seen: None,
             since: None,
+            resume: None,
+            removals: 0,
             relisting: None,
             created_at: Moment(0),
             started_at: None,
@@ -325,6 +334,10 @@ impl Run {
         if of_its_kind < MOST_WARNINGS {
             self.warnings.push(Warning { code: code.to_owned(), message: short(message), at: at.map(short) });
         }
+    }
+
+    pub fn has_warned(&self, code: &str) -> bool {
+        self.warnings.iter().any(|warning| warning.code == code)
     }
 
     /// Adds a line to its trail. A run to which very much happens keeps how it

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProjectId, RunId, Schedule, SourceId, WorkspaceId};
+use super::{ProjectId, RunId, Schedule, SourceId, Stream, WorkspaceId};
 use crate::clock::Moment;
 
 /// The kinds of things that can be synced.
@@ -28,28 +28,6 @@ impl SourceKind {
     }
 }
 
-/// One kind of thing a repository's provider lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stream {
-    Issues,
-    /// What is known to be unsafe: alerts, vulnerabilities, findings.
-    Alerts,
-    PullRequests,
-}
-
-impl Stream {
-    pub const ALL: [Self; 3] = [Self::Issues, Self::Alerts, Self::PullRequests];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Issues => "issues",
-            Self::Alerts => "alerts",
-            Self::PullRequests => "pull_requests",
-        }
-    }
-}
-
 /// One thing that can be synced: its configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Source {
@@ -63,6 +41,9 @@ pub struct Source {
     pub project: Option<ProjectId>,
     #[serde(default)]
     pub provider: Option<String>,
+    /// Of an integration: the name by which its workspace has at most one.
+    #[serde(default)]
+    pub integration_type: Option<String>,
     #[serde(default)]
     pub base_url: Option<String>,
     #[serde(default)]
@@ -106,6 +87,11 @@ impl Source {
     /// Whether a sync of its workspace takes it in.
     pub fn is_monitored(&self) -> bool {
         self.monitored && self.deleted_at.is_none() && matches!(self.kind, SourceKind::Repository | SourceKind::Index)
+    }
+
+    /// The entities that an integration takes.
+    pub fn entities(&self) -> impl Iterator<Item = &str> {
+        self.streams.iter().filter_map(Stream::entity)
     }
 
     /// Whose limit its requests count against.
@@ -308,6 +294,9 @@ pub struct StreamState {
     /// Up to when the first of its attempts knows of changes.
     #[serde(default)]
     pub begun_at: Option<Moment>,
+    /// What the provider gave to ask for changes by, where it gives such a thing.
+    #[serde(default)]
+    pub resume: Option<String>,
     /// Entries that could not be read: they are asked for again next time.
     #[serde(default)]
     pub failed: Vec<String>,

@@ -106,7 +106,7 @@ impl Provider for Bitbucket {
         let total = listing.size.as_u64().filter(|_| asked.number == 1 && !asked.single);
         let unread = listing.values.into_iter().filter(|entry| !pages::was_read(asked, entry)).collect();
         let page = match asked.stream {
-            Stream::Issues | Stream::Alerts => read_each(unread, "id", |issue| Some(shapes::issue(source, issue))),
+            Stream::Issues | Stream::Alerts | Stream::Entity(_) => read_each(unread, "id", |issue| Some(shapes::issue(source, issue))),
             Stream::PullRequests => read_each(unread, "id", |pull| Some(shapes::pull_request(source, pull))),
         };
         Ok(Page { next, total, ..page })

@@ -17,7 +17,7 @@ use self::recording::folder;
 use self::subject::{Subject, providers, subjects};
 use super::{Page, Provider, Reply, Verdict, Wanted, stays_home, testing};
 use crate::clock::Moment;
-use crate::model::Source;
+use crate::model::{Source, SourceKind};
 
 /// What has to be recorded of every stream. There may be several of a kind:
 /// `denied.json`, `denied-by-role.json`.
@@ -46,7 +46,7 @@ const CASES: &[Case] = &[
 
 /// What not every provider can say. A recording of one that cannot has, instead of
 /// everything else, the reason: `{"impossible": "it answers 404, as if there were no repository"}`.
-const MAY_BE_IMPOSSIBLE: &[&str] = &["denied", "disabled", "moved", "foreign"];
+const MAY_BE_IMPOSSIBLE: &[&str] = &["denied", "disabled", "moved", "foreign", "empty"];
 
 struct Case {
     name: &'static str,
@@ -64,13 +64,13 @@ fn every_stream_of_every_provider_is_recorded() {
     let mut missing = Vec::new();
     let known: BTreeSet<String> = providers().map(|provider| provider.name().to_owned()).collect();
     for subject in subjects() {
-        let (provider, stream) = (subject.provider.name(), subject.stream.as_str());
+        let (provider, stream) = (subject.provider.name(), subject.stream.label());
         let is_recorded = |case: &&Case| subject.recordings.kinds().contains(case.name);
         missing.extend(CASES.iter().filter(|case| !is_recorded(case)).map(|case| {
             let file = format!("core/src/providers/recordings/{provider}/{stream}/{}.json", case.name);
             format!("{provider} has no recording of {stream} of this kind: add {file} ({})", case.what)
         }));
-        let streams = subject.provider.streams().iter().map(|stream| stream.as_str().to_owned()).chain(["any".to_owned()]);
+        let streams = subject.provider.recorded().into_iter().map(|recorded| recorded.stream.label().to_owned()).chain(["any".to_owned()]);
         let strays = &recording::names_in(&folder().join(provider)) - &streams.collect();
         assert!(strays.is_empty(), "recordings of {provider}: it has no such stream: {strays:?}");
         for kind in subject.recordings.impossible() {
@@ -92,9 +92,15 @@ fn providers_are_told_apart_and_say_where_they_are() {
     for provider in providers() {
         let name = provider.name();
         assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{name}: not a plain word");
-        let streams: BTreeSet<_> = provider.streams().iter().collect();
-        assert!(!streams.is_empty() && streams.len() == provider.streams().len(), "{name}: no streams, or one twice");
+        let streams: BTreeSet<_> = provider.recorded().into_iter().map(|recorded| recorded.stream).collect();
+        assert!(!streams.is_empty() && streams.len() == provider.recorded().len(), "{name}: no streams, or one twice");
+        assert!(provider.streams().iter().all(|stream| streams.contains(stream)), "{name}: a stream that nothing is recorded of");
         assert!(provider.default_base_url().starts_with("https://"), "{name}: a credential goes over TLS");
+        if provider.kind() == SourceKind::Integration {
+            assert!(streams.len() > 1 && provider.streams().is_empty(), "{name}: two entities are recorded, and none is listed");
+            assert!(provider.check_repository("acme/web").is_err(), "{name} takes a repository");
+            continue;
+        }
         assert_eq!(provider.check_repository("acme/web"), Ok(()), "{name}");
         for bad in ["", "/", "acme", "acme/", "/web", "../web", "acme/..", "a b/c", "acme/web?x", "acme/web#x", "acme/%2e"] {
             assert!(provider.check_repository(bad).is_err(), "{name} takes {bad:?} for a repository");
@@ -108,7 +114,12 @@ fn providers_are_told_apart_and_say_where_they_are() {
 fn beginnings_are_stable_and_go_home() {
     let moment = Moment::parse("2026-02-03T04:05:06Z");
     let every = [None, moment].into_iter().flat_map(|since| {
-        [(false, false), (true, false), (false, true)].map(|(include_closed, knows_items)| Wanted { since, include_closed, knows_items })
+        [(false, false), (true, false), (false, true)].map(|(include_closed, knows_items)| Wanted {
+            since,
+            include_closed,
+            knows_items,
+            ..Wanted::default()
+        })
     });
     for (subject, wanted) in subjects().into_iter().flat_map(|subject| every.clone().map(move |wanted| (subject.again(), wanted))) {
         let Subject { provider, source, stream, .. } = &subject;

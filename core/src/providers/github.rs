@@ -80,7 +80,7 @@ impl Provider for GitHub {
     fn begin(&self, source: &Source, stream: Stream, wanted: Wanted) -> PageRequest {
         let every_state = wanted.include_closed || wanted.knows_items || wanted.since.is_some();
         let (list, back_to) = match stream {
-            Stream::Issues => (issues::list(every_state, wanted.since), None),
+            Stream::Issues | Stream::Entity(_) => (issues::list(every_state, wanted.since), None),
             Stream::Alerts => (alerts::list(every_state), wanted.since),
             Stream::PullRequests => (pulls::list(every_state), wanted.since),
         };
@@ -148,7 +148,7 @@ impl Provider for GitHub {
             _ => return Err(unreadable(&"it is something else")),
         };
         match asked.stream {
-            Stream::Issues => issues::read(source, asked, reply, entries),
+            Stream::Issues | Stream::Entity(_) => issues::read(source, asked, reply, entries),
             Stream::Alerts => Ok(alerts::read(source, asked, reply, entries)),
             Stream::PullRequests => Ok(pulls::read(source, asked, reply, entries)),
         }

@@ -62,14 +62,16 @@ impl Provider for GitLab {
         let every_state = wanted.include_closed || wanted.knows_items || wanted.since.is_some();
         match stream {
             Stream::Alerts => vulnerabilities::begin(source, every_state),
-            Stream::Issues | Stream::PullRequests => get(stream, entries::list(source, stream, every_state, wanted.since)),
+            Stream::Issues | Stream::PullRequests | Stream::Entity(_) => {
+                get(stream, entries::list(source, stream, every_state, wanted.since))
+            }
         }
     }
 
     fn single(&self, source: &Source, stream: Stream, id: &str) -> PageRequest {
         let request = match stream {
             Stream::Alerts => vulnerabilities::single(source, id),
-            Stream::Issues | Stream::PullRequests => get(stream, entries::alone(source, stream, id)),
+            Stream::Issues | Stream::PullRequests | Stream::Entity(_) => get(stream, entries::alone(source, stream, id)),
         };
         PageRequest { single: true, ..request }
     }
@@ -92,7 +94,7 @@ impl Provider for GitLab {
     fn read(&self, source: &Source, asked: &PageRequest, reply: &Reply) -> Result<Page, Unreadable> {
         match asked.stream {
             Stream::Alerts => vulnerabilities::read(source, asked, reply),
-            Stream::Issues | Stream::PullRequests => entries::read(source, asked, reply),
+            Stream::Issues | Stream::PullRequests | Stream::Entity(_) => entries::read(source, asked, reply),
         }
     }
 

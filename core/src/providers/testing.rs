@@ -4,17 +4,20 @@ use super::{Reply, Sent};
 use crate::clock::Moment;
 use crate::model::{Limits, Source, SourceId, SourceKind, Stream, Webhook, WorkspaceId};
 
-/// The repository acme/web at a provider's own address.
+/// The repository acme/web at a provider's own address, or what stands for it of a
+/// system that has none.
 pub(super) fn source(provider: &str) -> Source {
+    let integration = super::named(provider).is_some_and(|provider| provider.kind() == SourceKind::Integration);
     Source {
         id: SourceId::known("web"),
         workspace: WorkspaceId::known("acme"),
-        kind: SourceKind::Repository,
+        kind: if integration { SourceKind::Integration } else { SourceKind::Repository },
         name: "web".into(),
         project: None,
         provider: Some(provider.into()),
+        integration_type: None,
         base_url: None,
-        repository: Some("acme/web".into()),
+        repository: (!integration).then(|| "acme/web".into()),
         principal: None,
         streams: vec![Stream::Issues],
         monitored: true,

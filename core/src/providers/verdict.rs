@@ -30,6 +30,8 @@ pub enum Verdict {
     Missing(String),
     /// Our request is wrong.
     Rejected(String),
+    /// What was given to ask for changes by holds no more: everything has to be listed.
+    Expired(String),
 }
 
 /// How long a limit lasts.

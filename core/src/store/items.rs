@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{self, Key};
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{Gate, Item, Owner, Results, Run, RunError, RunId, RunStatus, Sealed, SourceId, UserId, WorkspaceId};
+use crate::model::{Gate, Item, Owner, Results, Run, RunError, RunId, RunStatus, Sealed, SourceId, Stream, UserId, WorkspaceId};
 
 pub type Row = HashMap<String, AttributeValue>;
 
@@ -196,6 +196,9 @@ pub struct HeldItem {
     /// Someone said that it stays. It is not asked about again until it reappears.
     #[serde(default)]
     pub discarded: bool,
+    /// The stream that its provider says it is gone from, where no listing missed it.
+    #[serde(default)]
+    pub said_of: Option<Stream>,
 }
 
 /// A row that only says that something is there.

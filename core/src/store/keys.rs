@@ -40,6 +40,7 @@ pub const ROWS: &[RowKind] = &[
     row("membership", "U#{user}", "M#{workspace}"),
     row("project_listing", "W#{workspace}", "P#{project}"),
     row("source_listing", "W#{workspace}", "S#{source}"),
+    row("integration", "W#{workspace}", "I#{integration_type}"),
     row("token_listing", "W#{workspace}", "T#{id}"),
     row("workspace_listing", "W#*", "L#{workspace}"),
     row("quota", "W#{workspace}", "Q#{host}#{principal}#{resource}"),
@@ -121,6 +122,12 @@ pub fn source_partition(id: &SourceId) -> String {
 
 pub fn source_listing(workspace: &WorkspaceId, id: &SourceId) -> Key {
     key(workspace_partition(workspace), format!("S#{id}"))
+}
+
+/// Which source of a workspace is its integration of a type. It is there before the
+/// source is, and until the last row of the source is gone.
+pub fn integration(workspace: &WorkspaceId, kind: &str) -> Key {
+    key(workspace_partition(workspace), format!("I#{kind}"))
 }
 
 pub fn token_listing(workspace: &WorkspaceId, id: &str) -> Key {

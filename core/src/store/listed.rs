@@ -24,6 +24,7 @@ const LONGEST_LIST: usize = 4_000_000;
 #[derive(Clone, Debug, Default)]
 pub struct ItemFilter {
     pub kind: Option<ItemType>,
+    pub entity: Option<String>,
     pub state: Option<String>,
     pub updated_since: Option<Moment>,
     pub text: Option<String>,
@@ -33,6 +34,7 @@ impl ItemFilter {
     fn wants(&self, stored: &StoredItem) -> bool {
         let item = &stored.item;
         self.kind.is_none_or(|kind| item.kind == kind)
+            && self.entity.as_ref().is_none_or(|entity| item.entity.as_ref() == Some(entity))
             && self.state.as_ref().is_none_or(|state| item.state == *state)
             && self.text.as_ref().is_none_or(|text| folded(&item.title).contains(&folded(text)))
     }
@@ -66,7 +68,8 @@ impl Store {
                 }
                 // What is gone by now is passed over; the list goes on after it.
                 if let Some(stored) = rows.remove(&key).map(decode::<StoredItem>).transpose()?.filter(|stored| filter.wants(stored)) {
-                    bytes += stored.item.body.as_ref().map_or(0, String::len) + 1_000;
+                    let texts = [&stored.item.body, &stored.item.fields];
+                    bytes += texts.into_iter().flatten().map(String::len).sum::<usize>() + 1_000;
                     found.push(stored);
                 }
                 looked_at += 1;

@@ -176,7 +176,19 @@ impl Store {
         let gate = encode_gate(&Owner::Source(source.id.clone()), &gate)?;
         let listing_key = keys::source_listing(&source.workspace, &source.id);
         let listing = encode("source_listing", &listing_key, &Listing { id: source.id.to_string() })?;
-        Ok(vec![conditions::put_new("source", row), conditions::put("gate", gate), conditions::put("listing", listing)])
+        let mut writes = vec![conditions::put_new("source", row), conditions::put("gate", gate), conditions::put("listing", listing)];
+        if let Some(kind) = &source.integration_type {
+            let key = keys::integration(&source.workspace, kind);
+            let first = encode("integration", &key, &Listing { id: source.id.to_string() })?;
+            writes.push(conditions::put_new("integration", first));
+        }
+        Ok(writes)
+    }
+
+    /// The source that is a workspace's integration of that type.
+    pub async fn integration(&self, workspace: &WorkspaceId, kind: &str) -> Result<Option<SourceId>, Fault> {
+        let found: Option<Listing> = self.read(&keys::integration(workspace, kind)).await?;
+        Ok(found.map(|listing| SourceId::known(listing.id)))
     }
 
     pub async fn source(&self, id: &SourceId) -> Result<Option<Source>, Fault> {

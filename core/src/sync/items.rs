@@ -127,7 +127,7 @@ pub(super) fn parts(changed: Vec<Changed>) -> Vec<Vec<Changed>> {
 }
 
 fn size_of(item: &Item) -> usize {
-    let texts = [&item.body, &item.author, &item.url, &item.path, &item.sha256];
+    let texts = [&item.body, &item.author, &item.url, &item.path, &item.sha256, &item.fields];
     let lists = item.labels.iter().chain(&item.assignees).map(String::len).sum::<usize>();
     1_000 + item.title.len() + item.external_id.len() * 2 + lists + texts.into_iter().flatten().map(String::len).sum::<usize>()
 }

@@ -6,8 +6,8 @@ use super::held::Held;
 use super::missing::Decided;
 use super::pages::{Met, Reading, astray};
 use super::{End, Stop};
-use crate::model::{Item, ItemType, Source, Stream};
-use crate::providers::{PageRequest, Wanted};
+use crate::model::{EntityName, Item, ItemType, Source, Stream};
+use crate::providers::{PageRequest, Wanted, entity_prefix};
 use crate::store::items::StoredItem;
 
 /// Items asked for before what was learned is written.
@@ -62,8 +62,8 @@ impl Reading<'_> {
         items.sort_by_key(|stored| stored.item.id());
         let (mut looked, mut lists) = (Looked::default(), Vec::new());
         for StoredItem { item, .. } in items {
-            let (id, stream) = (item.id(), stream_of(item.kind));
-            let asked = stream.zip(number(self.source, item.kind, &item.external_id));
+            let (id, stream) = (item.id(), stream_of(&item));
+            let asked = stream.and_then(|stream| Some((stream, number(self.source, stream, &item.external_id)?)));
             if let Some((stream, number)) = asked {
                 self.stream = stream;
                 match self.look_for(held, &id, number).await? {
@@ -157,20 +157,24 @@ impl Reading<'_> {
     }
 }
 
-/// An external id, parted into what it begins with and the provider's number. What
-/// has no number was not made by a provider.
+/// An external id, parted into what it begins with and the provider's own id.
 pub(super) fn parts(external_id: &str) -> Option<(&str, &str)> {
-    let (prefix, number) = external_id.rsplit_once(':')?;
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then_some((prefix, number))
+    external_id.rsplit_once(':').filter(|(_, id)| !id.is_empty())
 }
 
-/// The number of an item, if it is one that the provider has in this repository.
-pub(super) fn number<'id>(source: &Source, kind: ItemType, external_id: &'id str) -> Option<&'id str> {
+/// The number of an item, if it is one that the provider has in this repository; the
+/// id of a record, if it is one of this entity there. What has none was not made by a
+/// provider.
+pub(super) fn number<'id>(source: &Source, stream: Stream, external_id: &'id str) -> Option<&'id str> {
     let (prefix, number) = parts(external_id)?;
+    if let Some(entity) = stream.entity() {
+        return (prefix == entity_prefix(source, entity)).then_some(number);
+    }
     let (provider, of) = (source.provider.as_deref()?, source.repository.as_deref()?);
-    let rest = prefix.strip_prefix(provider)?.strip_prefix(':')?.strip_suffix(kind.as_str())?.strip_suffix(':')?;
-    rest.strip_suffix(of)?.ends_with('/').then_some(number)
+    let kind = kind_of(stream).as_str();
+    let rest = prefix.strip_prefix(provider)?.strip_prefix(':')?.strip_suffix(kind)?.strip_suffix(':')?;
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && rest.strip_suffix(of)?.ends_with('/')).then_some(number)
 }
 
 pub(super) fn kind_of(stream: Stream) -> ItemType {
@@ -178,9 +182,14 @@ pub(super) fn kind_of(stream: Stream) -> ItemType {
         Stream::Issues => ItemType::Issue,
         Stream::Alerts => ItemType::Alert,
         Stream::PullRequests => ItemType::PullRequest,
+        Stream::Entity(_) => ItemType::Record,
     }
 }
 
-fn stream_of(kind: ItemType) -> Option<Stream> {
-    Stream::ALL.into_iter().find(|stream| kind_of(*stream) == kind)
+/// The stream that an item is of.
+pub(super) fn stream_of(item: &Item) -> Option<Stream> {
+    match &item.entity {
+        Some(entity) => EntityName::parse(entity).ok().map(Stream::Entity),
+        None => Stream::ALL.into_iter().find(|stream| kind_of(*stream) == item.kind),
+    }
 }

@@ -36,7 +36,7 @@ pub(super) struct Compared {
     /// What the run held before it came to this listing.
     pub(super) held_before: u64,
     /// What the listing is of, where a source has several.
-    pub(super) of: Option<&'static str>,
+    pub(super) of: Option<String>,
 }
 
 /// What a listing that misses some items comes to.
@@ -50,7 +50,7 @@ pub(super) enum Judged {
 }
 
 /// Whether so many removals of so many items look like an accident.
-fn looks_like_an_accident(gone: usize, there_before: usize) -> bool {
+pub(super) fn looks_like_an_accident(gone: usize, there_before: usize) -> bool {
     gone > FUSE_NUMBER && gone * FUSE_SHARE > there_before && !is_planted(Bug::NoFuse)
 }
 
@@ -58,6 +58,7 @@ fn looks_like_an_accident(gone: usize, there_before: usize) -> bool {
 /// what reappeared is no longer in it, decided on or not.
 pub(super) async fn judge(held: &mut Held<'_>, source: &Source, compared: Compared, place: &str) -> Result<Judged, Stop> {
     let Compared { there_before, absent, held: before, removed, held_before, of } = compared;
+    let of = of.as_deref();
     let is_absent: HashSet<&str> = absent.iter().map(String::as_str).collect();
     let reappeared = before.iter().filter(|one| !is_absent.contains(one.item.as_str()));
     let mut writes: Vec<Write> = reappeared.map(|one| Store::held_delete(&source.id, &one.item)).collect();
@@ -71,7 +72,7 @@ pub(super) async fn judge(held: &mut Held<'_>, source: &Source, compared: Compar
         return Ok(if time_up { Judged::TimeUp } else { Judged::Removable(missing) });
     }
     for id in missing.iter().filter(|id| !known.contains(id.as_str())) {
-        let one = HeldItem { item: id.clone(), since: held.now(), run: held.run.id, discarded: false };
+        let one = HeldItem { item: id.clone(), since: held.now(), run: held.run.id, discarded: false, said_of: None };
         writes.push(Store::held_write(&source.id, &one)?);
     }
     let count = missing.len() as u64;
@@ -121,7 +122,7 @@ pub(super) async fn settle(held: &mut Held<'_>, source: &Source, stored: usize, 
     Ok(done(stored - removed, 0))
 }
 
-const HELD: &str = "DELETIONS_HELD";
+pub(super) const HELD: &str = "DELETIONS_HELD";
 
 fn count_removed(run: &mut Run, part: &[Write]) {
     run.results.deleted += part.iter().filter(|write| write.what == "item").count() as u64;
@@ -180,7 +181,7 @@ pub(super) async fn approve(held: &mut Held<'_>, source: &Source) -> Result<End,
         Err(end) => return Ok(end),
     };
     let mut reading = match source.kind {
-        SourceKind::Repository => match Reading::open(held, source).await? {
+        SourceKind::Repository | SourceKind::Integration => match Reading::open(held, source).await? {
             Ok(reading) => Some(reading),
             Err(end) => return Ok(end),
         },

@@ -36,6 +36,7 @@ impl Reading<'_> {
     async fn try_commit(&self, held: &mut Held<'_>, page: &Page, again: &[String]) -> Result<StreamState, Stop> {
         let include_closed = held.run.options.include_closed;
         let noted = relisting::noted(&held.run, self.stream, page, held.now())?;
+        self.hold_removed(held, page).await?;
         let newest = page.items.iter().filter_map(|item| item.updated_at).max();
         let counted = held.run.counted.clone();
         let found: Vec<Item> = page.items.iter().filter(|item| !counted.contains(&item.id())).cloned().collect();
@@ -83,6 +84,8 @@ impl Reading<'_> {
             let message = format!("{} could not be understood and was left out: {}", rejected.which, rejected.why);
             run.warn("ITEM_REJECTED", &message, Some(&rejected.which));
         }
+        remark(&mut run, self.stream, page);
+        run.resume.clone_from(&page.resume);
         count(&mut run.results, &last);
         self.attribute(&mut run, held);
         let mut with = writes(&last, &mut titles, &self.source.id, run.id, held.now())?;
@@ -91,7 +94,9 @@ impl Reading<'_> {
             with.extend(seen);
         }
         let mut state = self.state.clone();
-        if let (Some(next), None) = (&page.next, run.since) {
+        // Who goes on from what the provider gave goes on from it again.
+        let is_first = run.since.is_none() && state.resume.is_none();
+        if let (Some(next), true) = (&page.next, is_first) {
             // A first run keeps its place where the next run finds it, however
             // this one may end.
             state.cursor = Some(serde_json::to_string(next).map_err(|why| Fault::broken("checkpoint", why))?);
@@ -102,5 +107,23 @@ impl Reading<'_> {
         run.next_request = page.next.clone().map_or(Place::Done(self.stream), Place::Page).kept()?;
         held.commit_part(run, with).await?;
         Ok(state)
+    }
+}
+
+/// Says what of a page is not as it used to be, each thing once for all entries.
+fn remark(run: &mut Run, stream: Stream, page: &Page) {
+    let mut said: Vec<&str> = Vec::new();
+    for surprise in &page.surprises {
+        if said.contains(&surprise.what.as_str()) {
+            continue;
+        }
+        said.push(&surprise.what);
+        let others = page.surprises.iter().filter(|other| other.what == surprise.what).count() - 1;
+        let of = if surprise.which.is_empty() { stream.label() } else { &surprise.which };
+        let more = if others > 0 { format!(", and so it is of {others} more") } else { String::new() };
+        let message = format!("{of}: {}{more}; the rest of it was taken", surprise.what);
+        if !run.warnings.iter().any(|warning| warning.code == "FIELD_UNEXPECTED" && warning.message == message) {
+            run.warn("FIELD_UNEXPECTED", &message, Some(of));
+        }
     }
 }

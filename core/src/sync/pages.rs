@@ -32,6 +32,8 @@ pub(super) struct Reading<'a> {
     pub(super) state: StreamState,
     /// Whether this stream began where an earlier run stopped.
     pub(super) resumed: bool,
+    /// What it was to ask for changes by holds no more.
+    pub(super) lists_anew: bool,
     /// Whether any item of this source is known: it may have been closed since.
     pub(super) knows_items: bool,
     /// What was linked by hand and has to be asked for, whether it changed or not.
@@ -109,6 +111,7 @@ impl<'a> Reading<'a> {
             credential: None,
             state: StreamState::default(),
             resumed: false,
+            lists_anew: false,
             knows_items: false,
             unavailable: false,
             unread_links: Vec::new(),
@@ -265,6 +268,11 @@ impl<'a> Reading<'a> {
                 *request = self.first_page(&held.run);
                 Ok(Met::Again)
             }
+            Verdict::Expired(why) if !self.lists_anew && !request.single => {
+                let why = redacted(&why, self.secret());
+                *request = self.list_anew(&mut held.run, &why);
+                Ok(Met::Again)
+            }
             // A place that was kept may be none any more: then the stream begins anew.
             Verdict::Rejected(_) if std::mem::take(&mut self.resumed) => {
                 *request = self.first_page(&held.run);
@@ -283,6 +291,9 @@ impl<'a> Reading<'a> {
         for rejected in &mut page.rejected {
             rejected.which = redacted(&rejected.which, self.secret());
             rejected.why = redacted(&rejected.why, self.secret());
+        }
+        for surprise in &mut page.surprises {
+            surprise.what = redacted(&surprise.what, self.secret());
         }
         page
     }
@@ -357,6 +368,9 @@ pub(super) fn endpoint(request: &PageRequest) -> String {
     format!("{method} {}", parts.join("/"))
 }
 
+/// What tells a request from others. What it would prefer makes it another one.
 pub(super) fn fingerprint(request: &PageRequest) -> String {
-    crate::digest::short_name(&format!("{}\n{}", request.url, request.body.as_deref().unwrap_or_default()))
+    let preference = request.headers.iter().filter(|(name, _)| name == "prefer").map(|(_, value)| format!("\n{value}"));
+    let preferences: String = preference.collect();
+    crate::digest::short_name(&format!("{}\n{}{preferences}", request.url, request.body.as_deref().unwrap_or_default()))
 }

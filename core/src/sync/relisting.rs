@@ -43,12 +43,13 @@ const KEPT: std::time::Duration = std::time::Duration::from_hours(24 * 14);
 /// What a run knows of a listing that begins now, if that can tell what is gone. It
 /// cannot if nothing was there before, nor if it does not list everything.
 pub(super) fn begun(run: &Run, knows_items: bool) -> Option<Relisting> {
+    begun_anew(run, run.options.full && knows_items)
+}
+
+/// The same of a listing that has to take the place of a list of changes.
+pub(super) fn begun_anew(run: &Run, knows_items: bool) -> Option<Relisting> {
     let results = &run.results;
-    (run.options.full && knows_items).then(|| Relisting {
-        created_before: results.created,
-        held_before: results.held_deletions,
-        ..Relisting::default()
-    })
+    knows_items.then(|| Relisting { created_before: results.created, held_before: results.held_deletions, ..Relisting::default() })
 }
 
 /// The present listing proves nothing about what it misses.
@@ -158,7 +159,7 @@ impl Reading<'_> {
             held: walked.held,
             removed: 0,
             held_before: relisting.held_before,
-            of: Some(self.stream.as_str()),
+            of: Some(self.stream.label().to_owned()),
         };
         Box::pin(missing::judge(held, self.source, compared, &Place::Done(self.stream).text()?)).await
     }
@@ -236,7 +237,7 @@ impl Reading<'_> {
     fn is_listed(&self, relisting: &Relisting, known: &Known) -> bool {
         let external_id = known.external_id.as_deref().unwrap_or_default();
         let is_shown = relisting.prefix.as_deref().is_none_or(|prefix| parts(external_id).is_some_and(|(its, _)| its == prefix));
-        known.kind == kind_of(self.stream) && is_shown && number(self.source, known.kind, external_id).is_some()
+        known.kind == kind_of(self.stream) && is_shown && number(self.source, self.stream, external_id).is_some()
     }
 }
 

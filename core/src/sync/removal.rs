@@ -41,5 +41,9 @@ pub(super) async fn remove(held: &mut Held<'_>, source: &Source) -> Result<End, 
     held.plane.store.forget_by_hand(&source.id).await?;
     held.plane.store.forget_streams(&source.id).await?;
     let listing = conditions::delete("listing", keys::source_listing(&source.workspace, &source.id));
-    Ok(End::Done { counted: Counted { items: Some(0), held_deletions: Some(0) }, with: vec![listing] })
+    // Another may be the integration of its type from now on.
+    let kind = source.integration_type.as_ref();
+    let freed = kind.map(|kind| conditions::delete("integration", keys::integration(&source.workspace, kind)));
+    let with = [Some(listing), freed].into_iter().flatten().collect();
+    Ok(End::Done { counted: Counted { items: Some(0), held_deletions: Some(0) }, with })
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::held::Held;
-use super::pages::Reading;
+use super::pages::{NOT_AVAILABLE, Reading};
 use super::{End, Stop, relisting};
 use crate::admission::Counted;
 use crate::clock::Moment;
 use crate::error::Fault;
-use crate::model::{Run, Source, Stream, StreamState, Validator};
+use crate::model::{Run, Source, SourceKind, Stream, StreamState, Validator};
 use crate::planted::{Bug, is_planted};
 use crate::providers::{PageRequest, Wanted, stays_home};
 use crate::store::Store;
@@ -82,23 +82,43 @@ impl Reading<'_> {
         run.again.sort();
         run.again.dedup();
         if let Some(request) = stored.filter(|request| self.is_home(request)) {
-            self.resumed = true;
+            (self.resumed, run.resume, run.removals) = (true, None, 0);
             return self.placed(request);
         }
         run.since = self.state.watermark.filter(|_| !run.options.full);
+        (run.resume, run.removals) = (None, 0);
         self.first_page(run)
     }
 
     pub(super) fn first_page(&self, run: &Run) -> PageRequest {
-        let wanted = Wanted { since: run.since, include_closed: run.options.include_closed, knows_items: self.knows_items };
+        let resume = self.state.resume.as_deref().filter(|_| !run.options.full && !self.lists_anew);
+        let (include_closed, knows_items) = (run.options.include_closed, self.knows_items);
+        let wanted = Wanted { since: run.since, resume: resume.filter(|resume| self.is_here(resume)), include_closed, knows_items };
         self.placed(self.provider.begin(self.source, self.stream, wanted))
     }
 
     /// Whether a stored request goes where the source is now. The credential must
     /// not go to where it was before.
     pub(super) fn is_home(&self, request: &PageRequest) -> bool {
+        self.is_here(&request.url)
+    }
+
+    fn is_here(&self, url: &str) -> bool {
         let home = self.provider.begin(self.source, self.stream, Wanted::default());
-        stays_home(&home.url, &request.url)
+        stays_home(&home.url, url)
+    }
+
+    /// What the stream was to be gone on with holds no more: it is listed from its
+    /// beginning. What was removed meanwhile is told by nobody any more, so it is found
+    /// as a full run finds it.
+    pub(super) fn list_anew(&mut self, run: &mut Run, why: &str) -> PageRequest {
+        let entity = self.stream.label();
+        let message = format!("{entity}: what was to be asked for changes by holds no more ({why}), so all of it was listed anew");
+        run.warn("STREAM_LISTED_ANEW", &message, Some(entity));
+        self.lists_anew = true;
+        (run.since, run.resume, run.removals) = (None, None, 0);
+        run.relisting = relisting::begun_anew(run, self.knows_items);
+        self.first_page(run)
     }
 
     /// What a request is known by to the validator that it may be answered with: a
@@ -129,19 +149,27 @@ impl Reading<'_> {
         if let Some(end) = Box::pin(self.relisted(held)).await? {
             return Ok(Err(end));
         }
+        if let Some(end) = Box::pin(self.settle_removals(held)).await? {
+            return Ok(Err(end));
+        }
         let mut with = self.finished(&held.run)?;
         with.extend(self.asked_for(&held.run));
         with.extend(self.whereabouts_write()?);
         let all = wanted(&held.run, self.source);
         let here = all.iter().position(|stream| *stream == self.stream);
         let Some(next) = here.and_then(|here| all.get(here + 1)).copied() else {
-            let held_deletions = if held.run.options.full { Some(self.undecided(held).await?) } else { None };
+            if let Some(why) = nothing_was_there(&held.run, &all) {
+                return Ok(Err(End::failed(NOT_AVAILABLE, why, None)));
+            }
+            let decides = held.run.options.full || self.source.kind == SourceKind::Integration;
+            let held_deletions = if decides { Some(self.undecided(held).await?) } else { None };
             return Ok(Err(End::Done { counted: Counted { items: None, held_deletions }, with }));
         };
         self.turn_to(held, next).await?;
         let mut run = held.run.clone();
         (run.since, run.newest_seen, run.provider_date, run.met) = (None, None, None, None);
         (run.again, run.unread, run.counted) = (Vec::new(), Vec::new(), Vec::new());
+        (run.resume, run.removals) = (None, 0);
         run.progress.total = None;
         let request = self.begin(&mut run);
         run.next_request = Place::Page(request.clone()).kept()?;
@@ -168,7 +196,7 @@ impl Reading<'_> {
         self.state = state;
         self.unread_links = if has_by_hand { store.unread_links(&self.source.id, stream, MOST_UNREAD_LINKS).await? } else { Vec::new() };
         self.knows_items = self.state.watermark.is_some() || store.has_items(&self.source.id).await?;
-        (self.resumed, self.unavailable, self.fresh) = (false, false, None);
+        (self.resumed, self.lists_anew, self.unavailable, self.fresh) = (false, false, false, None);
         Ok(())
     }
 
@@ -196,6 +224,7 @@ impl Reading<'_> {
         }
         state.failed.clone_from(&run.unread);
         (state.cursor, state.begun_at) = (None, None);
+        state.resume.clone_from(&run.resume);
         if let Some(fresh) = &self.fresh {
             // Where the watermark moved, the next run asks something else.
             state.validator = fresh.clone().filter(|_| state.watermark == self.state.watermark);
@@ -213,6 +242,17 @@ impl Reading<'_> {
             self.fresh = Some(tag.map(|tag| Validator { request: known, tag: tag.to_owned() }));
         }
     }
+}
+
+/// Why an integration has failed of which no entity could be read at all: it must not
+/// look as if there were nothing.
+fn nothing_was_there(run: &Run, wanted: &[Stream]) -> Option<String> {
+    let absent = |stream: &Stream| {
+        let of_it = |code: &str, at: Option<&str>| code == NOT_AVAILABLE && at == Some(stream.label());
+        run.warnings.iter().find(|warning| of_it(&warning.code, warning.at.as_deref()))
+    };
+    let first = wanted.iter().filter(|stream| stream.entity().is_some()).find_map(absent)?;
+    wanted.iter().all(|stream| absent(stream).is_some()).then(|| format!("none of its entities can be read: {}", first.message))
 }
 
 /// The moment from which the run after this one has to look: this one's start,

@@ -29,12 +29,14 @@ impl Reading<'_> {
                 tracing::info!(decision = "provider.limited", workspace = %held.run.workspace, source = %self.source.id, run = %held.run.id, why);
                 (wait, why, "PROVIDER_LIMITED")
             }
-            Verdict::Unavailable(why) => {
-                let message = format!("{} cannot be read: {why}", self.stream.as_str());
-                held.run.warn(NOT_AVAILABLE, &message, at.as_deref());
-                self.unavailable = true;
-                return Ok(Met::Over);
+            // What one entity is refused says nothing of the others.
+            Verdict::Denied(why) | Verdict::Missing(why) | Verdict::Unavailable(why) if self.stream.entity().is_some() => {
+                return Ok({
+                    let entity = self.stream;
+                    self.do_without(held, &why, Some(entity.label()))
+                });
             }
+            Verdict::Unavailable(why) => return Ok(self.do_without(held, &why, at.as_deref())),
             Verdict::Readable | Verdict::Unchanged => return Ok(Met::Over),
             Verdict::Unauthenticated(why) => {
                 return Ok(Met::End(End::failed("CREDENTIAL_REJECTED", format!("the provider does not accept the credential: {why}"), at)));
@@ -56,7 +58,7 @@ impl Reading<'_> {
                     at,
                 )));
             }
-            Verdict::Rejected(why) => {
+            Verdict::Rejected(why) | Verdict::Expired(why) => {
                 return Ok(Met::End(End::failed("REQUEST_REJECTED", format!("the provider refused the request: {why}"), at)));
             }
         };
@@ -87,6 +89,16 @@ impl Reading<'_> {
     }
 }
 
+impl Reading<'_> {
+    /// The provider does not have the present stream, or not for this credential: that
+    /// is said, and the others are read.
+    fn do_without(&mut self, held: &mut Held<'_>, why: &str, at: Option<&str>) -> Met {
+        held.run.warn(NOT_AVAILABLE, &format!("{} cannot be read: {why}", self.stream.label()), at);
+        self.unavailable = true;
+        Met::Over
+    }
+}
+
 impl Verdict {
     /// The same verdict without a secret that the provider may have repeated.
     pub(super) fn redacted(self, secret: Option<&str>) -> Self {
@@ -102,6 +114,7 @@ impl Verdict {
             Self::Moved(to) => Self::Moved(clean(to)),
             Self::Missing(why) => Self::Missing(clean(why)),
             Self::Rejected(why) => Self::Rejected(clean(why)),
+            Self::Expired(why) => Self::Expired(clean(why)),
         }
     }
 }

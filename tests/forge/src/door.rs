@@ -18,16 +18,17 @@ use url::form_urlencoded;
 use crate::{
     bitbucket, control,
     credentials::{short_hash, token_of},
-    github, gitlab,
+    dynamics, github, gitlab,
     journal::Entry,
     script::{Behaviour, Plan},
     serve::Cut,
     state::{State, World},
+    xledger,
 };
 
 /// The headers a test may ask the journal about; none of them carries a secret.
-const WRITTEN_DOWN: [&str; 7] =
-    ["accept", "host", "if-modified-since", "if-none-match", "user-agent", "x-github-api-version", "accept-encoding"];
+const WRITTEN_DOWN: [&str; 8] =
+    ["accept", "prefer", "host", "if-modified-since", "if-none-match", "user-agent", "x-github-api-version", "accept-encoding"];
 
 /// Long enough for the first half of a body to leave the machine before the connection is closed.
 const HALF_WAY: Duration = Duration::from_millis(20);
@@ -206,6 +207,8 @@ fn perform(world: &mut World, asked: &Asked, behaviour: Option<Behaviour>) -> An
             Answer { body: text.as_bytes().to_vec(), ..Answer::empty(StatusCode::OK) }
                 .with("content-type", "application/json; charset=utf-8")
         }
+        Some(Behaviour::SecondaryLimit { retry_after, .. }) if dynamics::owns(&asked.path) => dynamics::limited(asked, retry_after),
+        Some(Behaviour::SecondaryLimit { .. }) if xledger::owns(&asked.path) => xledger::limited(),
         Some(Behaviour::SecondaryLimit { status, retry_after }) if gitlab::owns(&asked.path) => {
             gitlab::secondary_limit(world, asked, status, retry_after)
         }
@@ -213,6 +216,8 @@ fn perform(world: &mut World, asked: &Asked, behaviour: Option<Behaviour>) -> An
             bitbucket::limited(world, asked, status, retry_after)
         }
         // A dialect is told by its own prefix and has its arms here and above; what no other one takes is GitHub's.
+        _ if dynamics::owns(&asked.path) => dynamics::answer(world, asked),
+        _ if xledger::owns(&asked.path) => xledger::answer(world, asked),
         _ if gitlab::owns(&asked.path) => gitlab::answer(world, asked),
         _ if bitbucket::speaks(asked) => bitbucket::answer(world, asked),
         Some(Behaviour::SecondaryLimit { status, retry_after }) => github::secondary_limit(world, asked, status, retry_after),

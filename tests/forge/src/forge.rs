@@ -12,6 +12,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     Clock,
+    books::Books,
     credentials::Caller,
     door,
     grant::Grant,
@@ -132,6 +133,12 @@ impl Forge {
         let now = self.state.now();
         let id = self.state.world().record(full_name, now).id;
         Repository { state: Arc::clone(&self.state), id }
+    }
+
+    /// What a customer of the business systems has there.
+    pub fn books(&self, customer: &str) -> Books {
+        self.state.world().books.entry(customer.to_owned()).or_default();
+        Books { state: Arc::clone(&self.state), customer: customer.to_owned() }
     }
 
     /// Adds a fault at the end of the queue.

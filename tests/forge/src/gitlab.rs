@@ -7,7 +7,7 @@
 mod access;
 pub(crate) mod deliveries;
 mod findings;
-mod graph;
+pub(crate) mod graph;
 mod issues;
 mod listing;
 mod query;

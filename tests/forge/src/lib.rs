@@ -3,9 +3,10 @@
 //!
 //! A [`Forge`] owns the data of any number of repositories ([`Repository`]), a script of misbehaviour ([`Fault`]) and a
 //! journal of what it was asked ([`Entry`]). One request goes: journal, script, latency, dialect. A dialect is one file
-//! (`github.rs`, `gitlab.rs`, `bitbucket.rs`) that turns the neutral data into what that provider says; a further one is
+//! (`github.rs`, `gitlab.rs`, `bitbucket.rs`, `xledger.rs`, `dynamics.rs`) that turns the neutral data into what that provider says; a further one is
 //! a further file and its arms in `door.rs`. Which one answers, the path tells: `/api/v4` and `/api/graphql` are
-//! GitLab's, `/2.0` is Bitbucket's, and everything else is GitHub's.
+//! GitLab's, `/2.0` is Bitbucket's, `/xledger/{customer}` is Xledger's, `/dataverse/{customer}`
+//! and `/businesscentral/{customer}` are those of Dynamics 365, and everything else is GitHub's.
 //!
 //! It makes deliveries of webhooks too ([`Delivery`]), with the headers and the signature of each provider; sending
 //! them is the test's.
@@ -19,10 +20,12 @@
 mod alert;
 mod apps;
 mod bitbucket;
+mod books;
 mod control;
 mod credentials;
 mod delivery;
 mod door;
+mod dynamics;
 mod forge;
 mod github;
 mod gitlab;
@@ -41,8 +44,10 @@ mod serve;
 mod state;
 mod vulnerability;
 mod words;
+mod xledger;
 
 pub use alert::{Alert, AlertSeverity, AlertState};
+pub use books::{Books, Row};
 pub use delivery::{Delivery, Happening, Sender};
 pub use forge::{Forge, Options};
 pub use grant::{Grant, GrantKind};

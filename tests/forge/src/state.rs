@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::{
     Clock,
     apps::Apps,
+    books::Book,
     credentials::{Caller, Credentials},
     journal::Journal,
     quota::Quota,
@@ -70,6 +71,8 @@ pub(crate) struct World {
     pub(crate) anonymous_limit: u64,
     pub(crate) html_base: String,
     pub(crate) trackers_retired: bool,
+    /// What the customers of business systems have there, by their names.
+    pub(crate) books: BTreeMap<String, Book>,
     revision: u64,
 }
 
@@ -96,6 +99,7 @@ impl World {
             anonymous_limit,
             html_base,
             trackers_retired: false,
+            books: BTreeMap::new(),
             revision: 0,
         }
     }

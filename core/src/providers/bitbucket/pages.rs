@@ -44,8 +44,8 @@ pub(super) fn states(stream: Stream, every_state: bool) -> &'static str {
     match (stream, every_state) {
         (Stream::PullRequests, true) => r#"(state="OPEN" OR state="MERGED" OR state="DECLINED" OR state="SUPERSEDED")"#,
         (Stream::PullRequests, false) => r#"state="OPEN""#,
-        (Stream::Issues | Stream::Alerts, true) => "",
-        (Stream::Issues | Stream::Alerts, false) => r#"(state="new" OR state="open" OR state="on hold")"#,
+        (Stream::Issues | Stream::Alerts | Stream::Entity(_), true) => "",
+        (Stream::Issues | Stream::Alerts | Stream::Entity(_), false) => r#"(state="new" OR state="open" OR state="on hold")"#,
     }
 }
 

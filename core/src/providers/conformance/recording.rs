@@ -58,6 +58,8 @@ pub(super) struct Recording {
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     since: Option<String>,
+    /// What an earlier listing gave to ask for changes by.
+    resume: Option<String>,
     #[serde(default)]
     include_closed: bool,
     #[serde(default)]
@@ -91,6 +93,12 @@ pub(super) struct ExpectedPage {
     items: Vec<Value>,
     #[serde(default)]
     rejected: Vec<Value>,
+    /// What is surprising, and external ids of what is said to be gone.
+    #[serde(default)]
+    surprises: Vec<Value>,
+    #[serde(default)]
+    removed: Vec<String>,
+    resume: Option<String>,
     next: Value,
     total: Option<u64>,
     /// The next page's number, if it is not one more.
@@ -98,9 +106,10 @@ pub(super) struct ExpectedPage {
 }
 
 impl Asked {
-    pub(super) fn wanted(&self) -> Wanted {
+    pub(super) fn wanted(&self) -> Wanted<'_> {
         let since = self.since.as_deref().map(|since| Moment::parse(since).expect("a time"));
-        Wanted { since, include_closed: self.include_closed, knows_items: self.knows_items }
+        let (resume, include_closed, knows_items) = (self.resume.as_deref(), self.include_closed, self.knows_items);
+        Wanted { since, resume, include_closed, knows_items }
     }
 }
 
@@ -116,6 +125,10 @@ fn written(item: &Item) -> Value {
     let mut fields = serde_json::to_value(item).expect("plain data");
     for (name, at) in [("created_at", item.created_at), ("updated_at", item.updated_at)] {
         fields[name] = at.map(Moment::rfc3339).into();
+    }
+    // All of a record is written as what it is, if that can be read.
+    if let Some(shown) = item.fields.as_deref().and_then(|shown| serde_json::from_str(shown).ok()) {
+        fields["fields"] = shown;
     }
     let fields = fields.as_object_mut().map(std::mem::take).unwrap_or_default();
     Value::Object(
@@ -135,6 +148,7 @@ impl ExpectedPage {
         let items: Vec<Value> = page.items.iter().map(written).collect();
         let rejected: Vec<Value> =
             page.rejected.iter().map(|one| serde_json::json!({"id": one.id, "which": one.which, "why": one.why})).collect();
+        let surprises: Vec<Value> = page.surprises.iter().map(|one| serde_json::json!({"which": one.which, "why": one.what})).collect();
         let next = page.next.as_ref().map_or(Value::Null, |next| {
             let overlap: Vec<&str> = next.overlap.iter().map(|(entry, _)| entry.as_str()).collect();
             serde_json::json!({"url": next.url, "body": parsed(next.body.as_deref()), "overlap": overlap})
@@ -144,6 +158,9 @@ impl ExpectedPage {
             ("what is rejected", Value::from(self.rejected.clone()), Value::from(rejected)),
             ("the next page", self.next.clone(), next),
             ("the total", Value::from(self.total), Value::from(page.total)),
+            ("what is surprising", Value::from(self.surprises.clone()), Value::from(surprises)),
+            ("what is gone", Value::from(self.removed.clone()), Value::from(page.removed.clone())),
+            ("what to ask for changes by", Value::from(self.resume.clone()), Value::from(page.resume.clone())),
         ] {
             subset(&expected, &found).unwrap_or_else(|why| panic!("{about}: {what}: {why}\nall of it: {found:#}"));
         }
@@ -204,7 +221,7 @@ enum File {
 impl Recordings {
     pub(super) fn of(provider: &str, stream: Stream) -> Self {
         let (mut by_name, mut impossible) = (BTreeMap::new(), BTreeSet::new());
-        let of = format!("{provider}/{}", stream.as_str());
+        let of = format!("{provider}/{}", stream.label());
         for folder in [folder().join(provider).join("any"), folder().join(&of)] {
             for name in names_in(&folder) {
                 let path = folder.join(&name);

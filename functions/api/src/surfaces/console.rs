@@ -140,6 +140,8 @@ struct Events {
 #[derive(Serialize, ToSchema)]
 struct ProviderView {
     name: &'static str,
+    /// The kind of source that it is the provider of.
+    kind: &'static str,
     base_url: &'static str,
     streams: Vec<&'static str>,
 }
@@ -154,6 +156,7 @@ async fn config(State(api): State<Api>) -> impl IntoResponse {
     });
     let providers = PROVIDERS.iter().map(|provider| ProviderView {
         name: provider.name(),
+        kind: provider.kind().as_str(),
         base_url: provider.default_base_url(),
         streams: provider.streams().iter().map(|stream| stream.as_str()).collect(),
     });

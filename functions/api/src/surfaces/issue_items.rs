@@ -63,7 +63,7 @@ async fn repository_items(
     gathered.all_well().told(now)?;
     let (project, source) = named(&project, &repository).told(now)?;
     status::repository(&api.plane, &asker, &project, &source).await.told(now)?;
-    let filter = ItemFilter { kind, state: query.state, updated_since: None, text: query.q };
+    let filter = ItemFilter { kind, state: query.state, text: query.q, ..ItemFilter::default() };
     let page = api.plane.store.items(&source, &filter, after, limit).await.map_err(Error::from).told(now)?;
     let items = page.items.into_iter().map(ItemView::from).collect();
     Ok(Json(Items { items, next_cursor: page.next.map(|next| url_text(next.as_bytes())) }))

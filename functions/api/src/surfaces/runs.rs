@@ -61,6 +61,7 @@ struct SyncAsked {
     /// Ask the provider for everything again.
     #[serde(default)]
     full: bool,
+    /// Only these of its streams; an entity is named as in `entity:projects`.
     #[serde(default)]
     streams: Vec<String>,
     #[serde(default, rename = "includeClosed")]
@@ -136,8 +137,10 @@ pub(super) fn reason_of(given: Option<Override>) -> Result<Option<String>, Error
 }
 
 fn streams(names: &[String]) -> Result<Vec<ItemStream>, Error> {
-    let known = |name: &String| ItemStream::ALL.into_iter().find(|stream| stream.as_str() == name);
-    names.iter().map(|name| known(name).ok_or_else(|| Error::invalid("streams", format!("there is no stream {name}")))).collect()
+    names
+        .iter()
+        .map(|name| ItemStream::parse(name).ok_or_else(|| Error::invalid("streams", format!("there is no stream {name}"))))
+        .collect()
 }
 
 /// The answer to a trigger: the run itself, with what became of the wish.

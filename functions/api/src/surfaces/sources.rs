@@ -109,7 +109,7 @@ struct SourceGiven {
     kind: Kind,
     name: Option<String>,
     project: Option<String>,
-    /// Of a repository: its forge.
+    /// Of a repository: its forge; of an integration: the system it is of.
     provider: Option<String>,
     base_url: Option<String>,
     /// owner/name
@@ -121,6 +121,13 @@ struct SourceGiven {
     #[serde(default)]
     #[schema(required = false)]
     streams: Vec<String>,
+    /// Of an integration: by what name its workspace has one only; its provider's, if none
+    /// is given.
+    integration_type: Option<String>,
+    /// Of an integration: what it takes, by the names that its provider has for it.
+    #[serde(default)]
+    #[schema(required = false)]
+    entities: Vec<String>,
     monitored: Option<bool>,
     /// Of documents: their folder.
     path: Option<String>,
@@ -153,6 +160,8 @@ async fn create_source(
         principal: value.principal,
         credential: value.credential.map(Into::into),
         streams: value.streams,
+        integration_type: value.integration_type,
+        entities: value.entities,
         monitored: value.monitored,
         path: value.path,
         patterns: value.patterns,
@@ -187,6 +196,8 @@ struct SourceChange {
     #[schema(inline, value_type = Option<CredentialGiven>)]
     credential: Option<Option<CredentialGiven>>,
     streams: Option<Vec<String>>,
+    /// Of an integration. What it takes no more stays as it was.
+    entities: Option<Vec<String>>,
     monitored: Option<bool>,
     path: Option<String>,
     patterns: Option<Vec<String>>,
@@ -212,6 +223,7 @@ async fn change_source(
         principal: value.principal,
         credential: value.credential.map(|credential| credential.map(Into::into)),
         streams: value.streams,
+        entities: value.entities,
         monitored: value.monitored,
         path: value.path,
         patterns: value.patterns,
@@ -248,6 +260,8 @@ async fn delete_source(
 struct ItemQuery {
     #[serde(rename = "type")]
     kind: Option<String>,
+    /// Of records: what they are of.
+    entity: Option<String>,
     state: Option<String>,
     updated_since: Option<String>,
     /// Part of the title.
@@ -283,6 +297,7 @@ async fn items(
     let mut gathered = Gathered::default();
     let filter = ItemFilter {
         kind: gathered.take(item_type(query.kind)),
+        entity: query.entity,
         state: query.state,
         updated_since: gathered.take(query.updated_since.map(moment).transpose()),
         text: query.q,

@@ -2,10 +2,10 @@
 //! a query is refused. From the reading on, every refusal is an `errors` in a 200.
 
 mod check;
-mod parse;
+pub(crate) mod parse;
 mod resolve;
 mod schema;
-mod tree;
+pub(crate) mod tree;
 
 use http::{Method, StatusCode};
 use serde::Deserialize;

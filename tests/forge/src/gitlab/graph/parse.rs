@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::tree::{Arguments, Choice, Declared, Document, Field, Fragment, Literal, Operation, Selection, Spot};
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) message: String,
-    pub(super) spot: Spot,
+pub(crate) struct Fault {
+    pub(crate) message: String,
+    pub(crate) spot: Spot,
 }
 
 impl Document {
-    pub(super) fn read(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn read(text: &str) -> Result<Self, Fault> {
         let mut parser = Parser { tokens: tokens(text)?, place: 0 };
         let mut document = Self::default();
         while parser.peek() != &Token::End {

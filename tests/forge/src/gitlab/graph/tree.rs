@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 /// Where a word stands, both counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Spot {
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub(crate) struct Spot {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Literal {
+pub(crate) enum Literal {
     Variable(String),
     Enum(String),
     /// A number, a text, a truth or nothing.
@@ -23,7 +23,7 @@ pub(super) enum Literal {
 
 impl Literal {
     /// `None` for a variable that has no value, which counts as an argument that was not given.
-    pub(super) fn value(&self, variables: &Map<String, Value>) -> Option<Value> {
+    pub(crate) fn value(&self, variables: &Map<String, Value>) -> Option<Value> {
         match self {
             Self::Variable(name) => variables.get(name).cloned(),
             Self::Enum(word) => Some(json!(word)),
@@ -52,43 +52,43 @@ impl fmt::Display for Literal {
     }
 }
 
-pub(super) type Arguments = Vec<(String, Literal)>;
+pub(crate) type Arguments = Vec<(String, Literal)>;
 
 #[derive(Debug)]
-pub(super) struct Field {
-    pub(super) alias: Option<String>,
-    pub(super) name: String,
-    pub(super) arguments: Arguments,
-    pub(super) selections: Vec<Selection>,
-    pub(super) spot: Spot,
+pub(crate) struct Field {
+    pub(crate) alias: Option<String>,
+    pub(crate) name: String,
+    pub(crate) arguments: Arguments,
+    pub(crate) selections: Vec<Selection>,
+    pub(crate) spot: Spot,
 }
 
 impl Field {
-    pub(super) fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         self.alias.as_ref().unwrap_or(&self.name)
     }
 
-    pub(super) fn argument(&self, name: &str) -> Option<&Literal> {
+    pub(crate) fn argument(&self, name: &str) -> Option<&Literal> {
         self.arguments.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 }
 
 #[derive(Debug)]
-pub(super) enum Choice {
+pub(crate) enum Choice {
     Field(Field),
     Spread { name: String, spot: Spot },
     Inline { on: Option<String>, selections: Vec<Selection> },
 }
 
 #[derive(Debug)]
-pub(super) struct Selection {
-    pub(super) choice: Choice,
+pub(crate) struct Selection {
+    pub(crate) choice: Choice,
     /// `@include` and `@skip` with their conditions.
-    pub(super) directives: Vec<(String, Arguments)>,
+    pub(crate) directives: Vec<(String, Arguments)>,
 }
 
 impl Selection {
-    pub(super) fn is_wanted(&self, variables: &Map<String, Value>) -> bool {
+    pub(crate) fn is_wanted(&self, variables: &Map<String, Value>) -> bool {
         self.directives.iter().all(|(name, arguments)| {
             let condition = arguments.iter().find(|(known, _)| known == "if").and_then(|(_, value)| value.value(variables));
             match (name.as_str(), condition) {
@@ -102,26 +102,26 @@ impl Selection {
 
 /// A variable as an operation declares it.
 #[derive(Debug)]
-pub(super) struct Declared {
-    pub(super) name: String,
+pub(crate) struct Declared {
+    pub(crate) name: String,
     /// As it is written: `ID!`, `[VulnerabilitySeverity!]`.
-    pub(super) kind: String,
-    pub(super) default: Option<Literal>,
-    pub(super) spot: Spot,
+    pub(crate) kind: String,
+    pub(crate) default: Option<Literal>,
+    pub(crate) spot: Spot,
 }
 
 #[derive(Debug)]
-pub(super) struct Operation {
+pub(crate) struct Operation {
     /// `query` or `mutation`.
-    pub(super) kind: String,
-    pub(super) name: Option<String>,
-    pub(super) variables: Vec<Declared>,
-    pub(super) selections: Vec<Selection>,
+    pub(crate) kind: String,
+    pub(crate) name: Option<String>,
+    pub(crate) variables: Vec<Declared>,
+    pub(crate) selections: Vec<Selection>,
 }
 
 impl Operation {
     /// The values given, and the defaults of those that were not.
-    pub(super) fn fill(&self, given: &Map<String, Value>) -> Map<String, Value> {
+    pub(crate) fn fill(&self, given: &Map<String, Value>) -> Map<String, Value> {
         let value = |declared: &Declared| {
             let default = || declared.default.as_ref().and_then(|default| default.value(&Map::new()));
             given.get(&declared.name).cloned().or_else(default)
@@ -130,7 +130,7 @@ impl Operation {
     }
 
     /// The faults of variables that have to have a value and have none, or have one of a wrong kind.
-    pub(super) fn missing(&self, given: &Map<String, Value>) -> Vec<Value> {
+    pub(crate) fn missing(&self, given: &Map<String, Value>) -> Vec<Value> {
         let faults = self.variables.iter().filter_map(|declared| {
             let value = given.get(&declared.name).unwrap_or(&Value::Null);
             let kind = declared.kind.trim_end_matches('!');
@@ -154,20 +154,20 @@ impl Operation {
 }
 
 #[derive(Debug)]
-pub(super) struct Fragment {
-    pub(super) name: String,
-    pub(super) on: String,
-    pub(super) selections: Vec<Selection>,
+pub(crate) struct Fragment {
+    pub(crate) name: String,
+    pub(crate) on: String,
+    pub(crate) selections: Vec<Selection>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Document {
-    pub(super) operations: Vec<Operation>,
-    pub(super) fragments: Vec<Fragment>,
+pub(crate) struct Document {
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) fragments: Vec<Fragment>,
 }
 
 impl Document {
-    pub(super) fn operation(&self, name: Option<&str>) -> Result<&Operation, String> {
+    pub(crate) fn operation(&self, name: Option<&str>) -> Result<&Operation, String> {
         match (name.filter(|name| !name.is_empty()), self.operations.as_slice()) {
             (None, [only]) => Ok(only),
             (None, _) => Err("An operation name is required".to_owned()),
@@ -178,7 +178,7 @@ impl Document {
         }
     }
 
-    pub(super) fn fragment(&self, name: &str) -> Option<&Fragment> {
+    pub(crate) fn fragment(&self, name: &str) -> Option<&Fragment> {
         self.fragments.iter().find(|fragment| fragment.name == name)
     }
 }
