@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 use self::Vendor::{BusinessCentral, Dataverse, Xledger};
 use crate::world::{Session, World, fresh};
 
+pub mod limits;
+pub mod links;
+pub mod mistakes;
+pub mod refusals;
 pub mod taking;
 
 /// Who is asked. The simulated forge is all of them at once.

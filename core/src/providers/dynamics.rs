@@ -13,7 +13,7 @@ use url::Url;
 
 use super::paging::absolute;
 use super::records::{Facts, Record, rejected};
-use super::verdict::{message_of, speaks_of};
+use super::verdict::speaks_of;
 use super::{Introduced, Page, PageRequest, Provider, Recorded, Reply, Surprise, Unreadable, Verdict, Wanted, entity_prefix, judge};
 use crate::clock::Moment;
 use crate::model::{EntityName, Item, Source, SourceKind, Stream};
@@ -245,13 +245,14 @@ fn otherwise(asked: &PageRequest, reply: &Reply) -> Option<PageRequest> {
         return None;
     }
     let (list, query) = asked.url.split_once('?').unwrap_or((&asked.url, ""));
-    let why = message_of(reply);
-    if is_tracked(asked) && query.is_empty() && speaks_of(&why, &["change tracking", "track-changes"]) {
+    let body: Value = serde_json::from_slice(&reply.body).ok()?;
+    let why = body["error"]["message"].as_str()?;
+    if is_tracked(asked) && query.is_empty() && speaks_of(why, &["change tracking", "track-changes"]) {
         let mut next = asked.followed_by(asked.url.clone());
         next.headers.iter_mut().filter(|(name, _)| name == "prefer").for_each(|(_, value)| ROWS.clone_into(value));
         return Some(next);
     }
-    let knows_no_time = query.starts_with("$filter=") && speaks_of(&why, &["could not find a property named"]);
+    let knows_no_time = query.starts_with("$filter=") && speaks_of(why, &["could not find a property named"]);
     knows_no_time.then(|| asked.followed_by(list.to_owned()))
 }
 

@@ -359,7 +359,7 @@ fn in_words(asked: &PageRequest, all: &str, why: String) -> Meaning {
     if all.contains("modifiedAt_gte") && variable(asked, "since").is_string() {
         return Meaning::Unfiltered;
     }
-    if speaks_of(all, &["internal", "unexpected", "try again", "maintenance", "unavailable"]) {
+    if speaks_of(all, &["internal server error", "unexpected error", "try again", "maintenance", "unavailable"]) {
         return Meaning::Is(Verdict::Retry(why));
     }
     Meaning::Is(Verdict::Rejected(why))

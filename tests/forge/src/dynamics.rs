@@ -138,7 +138,8 @@ impl Call<'_> {
         let mut token = Token { changes: None, offset: 0, size, generation: self.book.generation };
         if let Some((_, text)) = query.split_once("$skiptoken=").or_else(|| query.split_once("$deltatoken=")) {
             token = match Token::read(text) {
-                Some(token) if token.size == size || query.contains("$deltatoken=") => token,
+                Some(token) if query.contains("$deltatoken=") => Token { size, ..token },
+                Some(token) if token.size == size => token,
                 _ => return malformed("Malformed token, or another preference than on the page before"),
             };
             if token.changes.is_some() && token.generation != self.book.generation {
