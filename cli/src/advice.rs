@@ -38,9 +38,7 @@ pub fn of_trouble(code: &str, source: Option<&str>, run: &str) -> Option<String>
         "CREDENTIAL_REJECTED" | "CREDENTIAL_UNREADABLE" => {
             then(of.as_ref().map(|source| format!("give it another with: pullcord source set {source} --credential")))
         }
-        "CHILDREN_FAILED" | "CHILD_FAILED" => {
-            Some(format!("see above what became of each; then pullcord retry {run} takes only what failed"))
-        }
+        "CHILDREN_FAILED" | "CHILD_FAILED" => Some(format!("once its reason is gone: pullcord retry {run} takes only what failed")),
         "DELETIONS_HELD" => on_source("held")
             .zip(of.as_ref())
             .map(|(held, source)| format!("look with {held}; decide with pullcord held {source} approve or discard")),

@@ -121,7 +121,7 @@ impl Client {
         if is_loopback(&settings.url) {
             http = http.no_proxy();
         }
-        let http = http.build().map_err(|why| Failure::Unreachable(format!("no client could be made: {why}")))?;
+        let http = http.build().map_err(|why| Failure::unreachable(format!("no client could be made: {why}"), None))?;
         Ok(Self { http, base: settings.url.clone(), token, clock, chance, ahead: AtomicI64::new(0) })
     }
 
@@ -159,7 +159,7 @@ impl Client {
                     self.clock.sleep(Duration::from_millis(300) * tries).await;
                     tries += 1;
                 }
-                Err(lost) => return Err(Failure::Unreachable(self.explained(&lost))),
+                Err(lost) => return Err(self.unreached(&lost)),
             }
         }
     }
@@ -187,18 +187,19 @@ impl Client {
 
     async fn judged(&self, reply: reqwest::Response) -> Result<Reply, Failure> {
         let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
-        let text = reply.text().await.map_err(|lost| Failure::Unreachable(self.explained(&lost)))?;
+        let text = reply.text().await.map_err(|lost| self.unreached(&lost))?;
         self.learn(&headers);
         let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
         let is_json = header(CONTENT_TYPE).contains("json");
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        let stranger = |what: &str| Err(Failure::Unreachable(format!("{} {what}, so it is not Pullcord: check the address", self.base)));
+        let stranger =
+            |what: &str| Err(Failure::unreachable(format!("{} {what}, so it is not Pullcord", self.base), Some("check the address")));
         match status {
             200..=299 if text.is_empty() || is_json => Ok(Reply { text, body, headers }),
             200..=299 => stranger("answers something else than JSON"),
             300..=399 => stranger(&format!("leads on to {}", header(LOCATION))),
             _ if is_json => Err(Failure::Refused(Box::new(Refused { status, problem: body, text, with_token: self.token.is_some() }))),
-            500.. => Err(Failure::Unreachable(format!("{} answers with an error of its own (HTTP {status}): try again later", self.base))),
+            500.. => Err(Failure::unreachable(format!("{} answers with HTTP {status} and no reason", self.base), Some("try again later"))),
             _ => stranger(&format!("answers with HTTP {status} and no problem document")),
         }
     }
@@ -211,23 +212,21 @@ impl Client {
         }
     }
 
-    /// Why nobody answered, in a sentence.
-    fn explained(&self, lost: &reqwest::Error) -> String {
+    /// Why nobody answered, and what to do about it.
+    fn unreached(&self, lost: &reqwest::Error) -> Failure {
         let base = &self.base;
         let mut why: &dyn std::error::Error = lost;
         while let Some(deeper) = why.source() {
             why = deeper;
         }
-        let reason = why.to_string();
-        let advice = if lost.is_timeout() {
-            "it took too long to answer: try again, or check the address"
-        } else if reason.to_lowercase().contains("certificate") {
+        let reason = if lost.is_timeout() { "it took too long to answer".to_owned() } else { why.to_string() };
+        let next = if reason.to_lowercase().contains("certificate") {
             "its certificate is not accepted: check the address, and this machine's clock and certificates"
         } else if is_loopback(base) {
-            "is it started? pullcord up does that; --url or PULLCORD_URL names another address"
+            "start it with pullcord up, or name another address with --url or PULLCORD_URL"
         } else {
             "check the address (--url, PULLCORD_URL, pullcord login) and the network; pullcord doctor looks closer"
         };
-        format!("cannot reach {base} ({reason}): {advice}")
+        Failure::unreachable(format!("cannot reach {base}: {reason}"), Some(next))
     }
 }

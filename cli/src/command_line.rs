@@ -70,6 +70,22 @@ enum Command {
     Completions(completions::Options),
 }
 
+/// Every command, as it is typed.
+pub fn names() -> Vec<String> {
+    let command = Arguments::command();
+    let named = |command: &clap::Command| command.get_subcommands().map(|one| one.get_name().to_owned()).collect::<Vec<_>>();
+    let of = |name: String| match command.find_subcommand(&name).map(named).unwrap_or_default() {
+        none if none.is_empty() => vec![name],
+        some => some.into_iter().map(|one| format!("{name} {one}")).collect(),
+    };
+    named(&command).into_iter().flat_map(of).collect()
+}
+
+/// Whether these words, the first of which is our name, would be understood.
+pub fn understood(words: &[String]) -> Result<(), String> {
+    Arguments::try_parse_from(words).map(drop).map_err(|why| why.to_string())
+}
+
 /// Does what was typed.
 pub fn run() -> ExitCode {
     let Arguments { always, command } = Arguments::parse();
@@ -84,7 +100,7 @@ pub fn run() -> ExitCode {
     let environment = Environment::of_process();
     let screen = Screen::new(always.json, always.no_color || environment.no_color);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.map_err(|why| Failure::Unreachable(why.to_string())).and_then(|runtime| {
+    let done = runtime.map_err(|why| Failure::unreachable(why.to_string(), None)).and_then(|runtime| {
         let done = runtime.block_on(async {
             match command {
                 Command::Login(options) => login::run(options, always.url.as_deref(), environment, screen.clone()).await,

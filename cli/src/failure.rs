@@ -22,7 +22,10 @@ pub enum Failure {
     /// What was typed, or a file of ours, is not right.
     Usage(String),
     Refused(Box<Refused>),
-    Unreachable(String),
+    Unreachable {
+        why: String,
+        next: Option<String>,
+    },
     /// It has been told already.
     Told(u8),
 }
@@ -62,6 +65,10 @@ impl Refused {
 }
 
 impl Failure {
+    pub fn unreachable(why: impl Into<String>, next: Option<&str>) -> Self {
+        Self::Unreachable { why: why.into(), next: next.map(str::to_owned) }
+    }
+
     /// Says what went wrong and what to do, and gives the exit code.
     pub fn tell(self, screen: &Screen) -> u8 {
         match self {
@@ -70,8 +77,11 @@ impl Failure {
                 headline(screen, &why);
                 USAGE
             }
-            Self::Unreachable(why) => {
+            Self::Unreachable { why, next } => {
                 headline(screen, &why);
+                if let Some(next) = next {
+                    advise(screen, &next);
+                }
                 UNREACHABLE
             }
             Self::Refused(refused) => {
@@ -83,6 +93,10 @@ impl Failure {
             }
         }
     }
+}
+
+fn advise(screen: &Screen, next: &str) {
+    screen.note(Line::new().faint("  what to do: ").plain(next));
 }
 
 pub fn headline(screen: &Screen, why: &str) {
@@ -97,7 +111,7 @@ fn tell_refused(screen: &Screen, refused: &Refused) {
         screen.note(Line::new().plain("  ").strong(at).plain(" ").plain(why));
     }
     if let Some(next) = advice::of_refusal(refused) {
-        screen.note(Line::new().faint("  what to do: ").plain(next));
+        advise(screen, &next);
     }
     if refused.status >= 500 {
         if let Some(id) = refused.field("request_id") {

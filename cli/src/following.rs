@@ -29,19 +29,24 @@ pub async fn to_the_end(session: &Session, id: &str) -> Result<u8, Failure> {
         ended = ended(session, id, &mut progress) => ended,
         _ = tokio::signal::ctrl_c() => {
             progress.clear();
-            session.screen.note(Line::new().plain("The run goes on. Follow it again with: ").strong(format!("pullcord watch {id}")));
-            session.screen.note(Line::new().faint(format!("To stop it: pullcord cancel {id}")));
+            session.screen.note(Line::new().plain("The run goes on. Follow it again with: ").strong(session.command(&format!("watch {id}"))));
+            session.screen.note(Line::new().faint(format!("To stop it: {}", session.command(&format!("cancel {id}")))));
             return Err(Failure::Told(INTERRUPTED));
         }
     };
     progress.clear();
     let (reply, run) = ended.inspect_err(|failure| {
-        if matches!(failure, Failure::Unreachable(_)) {
-            headline(&session.screen, &format!("the run goes on where it is; follow it again with: pullcord watch {id}"));
+        if matches!(failure, Failure::Unreachable { .. }) {
+            headline(
+                &session.screen,
+                &format!("the run goes on where it is; follow it again with: {}", session.command(&format!("watch {id}"))),
+            );
         }
     })?;
     session.show(&reply, |screen, _| summary::tell(screen, &run));
-    Ok(if run.is_well() { 0 } else { FAILED })
+    // A workspace run is not done while one of its sources failed.
+    let failed = run.children.as_ref().map_or(0, |children| children.failed);
+    Ok(if run.is_well() && failed == 0 { 0 } else { FAILED })
 }
 
 async fn ended(session: &Session, id: &str, progress: &mut Progress) -> Result<(Reply, Run), Failure> {
@@ -67,7 +72,7 @@ async fn ended(session: &Session, id: &str, progress: &mut Progress) -> Result<(
                 after = Some((run.version, if run.is_of_workspace() { SHORT_LOOK } else { LOOK }));
             }
             // The first look shows whether there is anything to follow at all.
-            Err(Failure::Unreachable(why)) if after.is_some() && lost < MOST_LOST => {
+            Err(Failure::Unreachable { why, .. }) if after.is_some() && lost < MOST_LOST => {
                 lost += 1;
                 if lost == 1 {
                     progress.note(&session.screen, Line::new().then(Tone::Warn, format!("{why}; looking again")));

@@ -15,7 +15,9 @@ use crate::summary;
 use crate::table::cut;
 use crate::text::{moment, number, readable, relative, shown, words};
 
-const WIDTH: usize = 24;
+/// A bar takes a quarter of the line, within bounds.
+const WIDEST: usize = 24;
+const NARROWEST: usize = 8;
 /// How long a rate has to be looked at before it is told.
 const PACE_AFTER: Duration = Duration::from_secs(1);
 /// Plain lines come no more often, unless something else than counts changed.
@@ -66,6 +68,10 @@ impl Progress {
     /// Takes the bars away: what is said next stands where they were.
     pub fn clear(&self) {
         if let Self::Bars(bars) = self {
+            // Each by itself, or its own ticking would draw it again.
+            for (bar, _) in bars.of_run.iter().chain(bars.of_children.values()) {
+                bar.finish_and_clear();
+            }
             drop(bars.all.clear());
         }
     }
@@ -81,7 +87,7 @@ impl Pace {
     /// Items a second, once that can be said.
     fn of(&mut self, run: &Run, now: Moment) -> Option<u64> {
         let done = run.progress.processed;
-        if run.status != "running" || self.since.is_some_and(|(_, first)| done < first) {
+        if run.status != "running" || run.is_of_workspace() || self.since.is_some_and(|(_, first)| done < first) {
             self.since = None;
             return None;
         }
@@ -200,17 +206,23 @@ fn draw(bar: &ProgressBar, pace: &mut Pace, run: &Run, now: Moment) {
     bar.set_message(format!("{percentage}{}", shown(&told(run, pace.of(run, now), now))));
 }
 
+fn width() -> usize {
+    let columns = console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns));
+    (columns / 4).clamp(NARROWEST, WIDEST)
+}
+
 fn known() -> ProgressStyle {
-    style("{prefix:.bold} {bar:24.green/dim} {wide_msg}").progress_chars("━╸─")
+    style(&format!("{{prefix:.bold}} {{bar:{}.green/dim}} {{wide_msg}}", width())).progress_chars("━╸─")
 }
 
 /// A block that goes to and fro: something happens, and nobody knows how much is left.
 fn unknown() -> ProgressStyle {
-    let block = WIDTH / 6;
-    let ways = (0..=WIDTH - block).chain((1..WIDTH - block).rev());
+    let width = width();
+    let block = width / 6 + 1;
+    let ways = (0..=width - block).chain((1..width - block).rev());
     let mut frames: Vec<String> =
-        ways.map(|left| format!("{}{}{}", "─".repeat(left), "━".repeat(block), "─".repeat(WIDTH - block - left))).collect();
-    frames.push("━".repeat(WIDTH));
+        ways.map(|left| format!("{}{}{}", "─".repeat(left), "━".repeat(block), "─".repeat(width - block - left))).collect();
+    frames.push("━".repeat(width));
     let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
     style("{prefix:.bold} {spinner:.cyan} {wide_msg}").tick_strings(&frames)
 }

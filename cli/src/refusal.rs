@@ -10,6 +10,7 @@ use crate::text::{moment, number};
 
 /// The commands that ask the same again with one more wish.
 pub struct Instead {
+    pub watch: String,
     pub park: String,
     pub follow_up: String,
     pub force: String,
@@ -42,15 +43,17 @@ pub fn tell(screen: &Screen, refused: &Refused, running: Option<&Run>, instead: 
             }
         }
         "SYNC_IN_PROGRESS" => {
-            let run = refused.field("run_id").unwrap_or_default();
             let share = refused.problem["progress"]["percentage"].as_u64().map(|share| format!(", {share} % done")).unwrap_or_default();
             headline(screen, &format!("refused: a sync is running already{share}"));
             fact(screen, "since", running.and_then(|run| at(run.started_at.as_deref()).or(at(Some(&run.created_at)))), now);
             fact(screen, "until about", running.and_then(|run| at(run.estimated_completion.as_deref())), now);
-            let watch = format!("pullcord watch {run}");
             ways(
                 screen,
-                &[("follow it", &watch), ("run once more after it", &instead.follow_up), ("stop it and begin anew", &instead.force)],
+                &[
+                    ("follow it", &instead.watch),
+                    ("run once more after it", &instead.follow_up),
+                    ("stop it and begin anew", &instead.force),
+                ],
             );
         }
         "CONFIRMATION_REQUIRED" => {
@@ -95,7 +98,14 @@ pub fn would(screen: &Screen, body: &serde_json::Value, now: Moment) {
     let said = match (body["outcome"].as_str(), body["would"].as_str()) {
         (Some("would_refuse"), _) => {
             let may = until.map(|until| format!("; it may run at {}", moment(until, now))).unwrap_or_default();
-            format!("It would be refused: {}{may}", body["reason"].as_str().unwrap_or_default())
+            let reason = match body["reason"].as_str().unwrap_or_default() {
+                "COOLDOWN_ACTIVE" => "it was synced by hand a short while ago",
+                "RATE_LIMIT_LOW" => "the provider's quota is nearly used up",
+                "SYNC_IN_PROGRESS" => "a sync is running already",
+                "CONFIRMATION_REQUIRED" => "it has to be confirmed (--confirm)",
+                other => other,
+            };
+            format!("It would be refused: {reason}{may}")
         }
         (_, Some("attach")) => format!("It would join run {run}, which is under way"),
         (_, Some("follow_up")) => "It would run once more after the run that is under way".to_owned(),

@@ -87,7 +87,9 @@ pub struct Child {
 
 impl Run {
     pub fn read(body: &Value) -> Result<Self, Failure> {
-        Self::deserialize(body).map_err(|why| Failure::Unreachable(format!("the answer is no run that this version understands ({why})")))
+        Self::deserialize(body).map_err(|why| {
+            Failure::unreachable(format!("the answer is no run that this version understands ({why})"), Some("update this program"))
+        })
     }
 
     pub fn has_ended(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::output::Screen;
 use crate::replies::{list, text};
 use crate::settings::Settings;
+use crate::text::quoted;
 
 pub struct Session {
     pub client: Client,
@@ -26,6 +27,14 @@ impl Session {
         let settings = Settings::find(url, &environment)?;
         let client = Client::new(&settings, Clock::system(), Chance::system())?;
         Ok(Self { client, screen, settings, environment })
+    }
+
+    /// A command of ours as it is typed to reach the same deployment.
+    pub fn command(&self, words: &str) -> String {
+        match self.settings.option() {
+            Some(url) => format!("pullcord --url {} {words}", quoted(url)),
+            None => format!("pullcord {words}"),
+        }
     }
 
     pub async fn send(&self, call: Call) -> Result<Reply, Failure> {

@@ -25,6 +25,9 @@ pub struct Stored {
     pub token: String,
 }
 
+/// Where an address comes from that was typed.
+const OPTION: &str = "--url";
+
 /// Whom to talk to.
 #[derive(Clone)]
 pub struct Settings {
@@ -39,7 +42,7 @@ impl Settings {
     pub fn find(option: Option<&str>, environment: &Environment) -> Result<Self, Failure> {
         let path = file(environment);
         let stored = path.as_deref().map(read).transpose()?.flatten();
-        let told = option.map(|url| (url.to_owned(), "--url".to_owned()));
+        let told = option.map(|url| (url.to_owned(), OPTION.to_owned()));
         let told = told.or_else(|| Some((environment.url.clone()?, "PULLCORD_URL".to_owned())));
         let of_file = || Some((stored.as_ref()?.url.clone(), path.as_ref()?.display().to_string()));
         let local = || (LOCAL.to_owned(), "nothing else was set".to_owned());
@@ -54,6 +57,13 @@ impl Settings {
             _ => (None, String::new()),
         };
         Ok(Self { url, url_from, token_from: token.as_ref().map(|_| token_from).unwrap_or_default(), token })
+    }
+}
+
+impl Settings {
+    /// The address, if it has to be typed again.
+    pub fn option(&self) -> Option<&str> {
+        (self.url_from == OPTION).then(|| self.url.as_str())
     }
 }
 

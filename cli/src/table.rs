@@ -63,11 +63,24 @@ impl Table {
 
     /// The lines of it, in at most so many columns of the terminal.
     pub fn rendered(&self, width: Option<usize>, coloured: bool) -> Vec<String> {
+        self.without_empty_columns().fitted(width, coloured)
+    }
+
+    /// A column in which nothing stands says nothing.
+    fn without_empty_columns(&self) -> Self {
+        let says: Vec<bool> = (0..self.columns.len()).map(|place| self.rows.iter().any(|row| !row[place].text.is_empty())).collect();
+        let says = |place: &usize| says[*place];
+        let kept = |row: &Vec<Cell>| (0..row.len()).filter(says).map(|place| row[place].clone()).collect();
+        let columns = (0..self.columns.len()).filter(says).map(|place| self.columns[place]).collect();
+        Self { columns, rows: self.rows.iter().map(kept).collect() }
+    }
+
+    fn fitted(&self, width: Option<usize>, coloured: bool) -> Vec<String> {
         let Some(widths) = self.widths(width) else { return self.as_records(width, coloured) };
         let heads = self.columns.iter().map(|column| Cell::toned(Tone::Faint, column.title())).collect();
         let line = |cells: &Vec<Cell>| {
             let mut line = Line::new();
-            let last = cells.len() - 1;
+            let last = cells.len().saturating_sub(1);
             for (place, (cell, (column, width))) in cells.iter().zip(self.columns.iter().zip(&widths)).enumerate() {
                 let text = cut(&cell.text, *width);
                 let space = " ".repeat(width - wide(&text));
@@ -90,7 +103,7 @@ impl Table {
         let of = |place: usize| self.rows.iter().map(|row| wide(&row[place].text)).max().unwrap_or(0);
         let mut widths: Vec<usize> = self.columns.iter().enumerate().map(|(place, column)| of(place).max(wide(column.title()))).collect();
         let Some(most) = most else { return Some(widths) };
-        let gaps = GAP * (widths.len() - 1);
+        let gaps = GAP * widths.len().saturating_sub(1);
         while widths.iter().sum::<usize>() + gaps > most {
             let can_give = |place: &usize| matches!(self.columns[*place], Column::Cut(_)) && widths[*place] > LEAST;
             let widest = (0..widths.len()).filter(can_give).max_by_key(|place| widths[*place])?;

@@ -23,6 +23,7 @@ pub async fn run(options: Options, session: &Session) -> Result<u8, Failure> {
     session.show(&reply, |screen, _| {
         let said = match run.status.as_str() {
             "cancelling" => " stops at its next step; what was done until then stays",
+            "cancelled" if run.started_at.is_none() => " will not run: it had not begun",
             "cancelled" => " was cancelled; what was done until then stays",
             _ => " had ended before",
         };

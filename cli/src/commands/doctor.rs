@@ -32,6 +32,7 @@ struct Findings<'s> {
     session: &'s Session,
     checks: Vec<Value>,
     worst: u8,
+    odd: bool,
 }
 
 impl Findings<'_> {
@@ -48,6 +49,7 @@ impl Findings<'_> {
                 self.session.screen.say(Line::new().faint(format!("  {:<11} what to do: ", "")).plain(next));
             }
         }
+        self.odd |= verdict == Verdict::Odd;
         if verdict == Verdict::Wrong {
             self.worst = self.worst.max(REFUSED);
         }
@@ -68,7 +70,7 @@ impl Findings<'_> {
 }
 
 pub async fn run(_options: Options, session: &Session) -> Result<u8, Failure> {
-    let mut found = Findings { session, checks: Vec::new(), worst: 0 };
+    let mut found = Findings { session, checks: Vec::new(), worst: 0, odd: false };
     settings(&mut found);
     if reachable(&mut found).await {
         tls(&mut found);
@@ -80,7 +82,8 @@ pub async fn run(_options: Options, session: &Session) -> Result<u8, Failure> {
     if session.screen.json {
         session.screen.value(&json!({"url": session.client.base().as_str(), "ok": found.worst == 0, "checks": found.checks}));
     } else if found.worst == 0 {
-        session.screen.say(Line::new().then(Tone::Good, "All is well."));
+        let said = if found.odd { "Nothing is in the way; what is marked with ! may deserve a look." } else { "All is well." };
+        session.screen.say(Line::new().then(Tone::Good, said));
     }
     Ok(found.worst)
 }
@@ -109,16 +112,11 @@ async fn reachable(found: &mut Findings<'_>) -> bool {
             true
         }
         other => {
-            let why = match other {
-                Err(Failure::Unreachable(why)) => why,
-                _ => format!("{} answers, but not as Pullcord does", found.session.client.base()),
+            let (why, next) = match other {
+                Err(Failure::Unreachable { why, next }) => (why, next),
+                _ => (format!("{} answers, but not as Pullcord does", found.session.client.base()), None),
             };
-            let next = if is_loopback(found.session.client.base()) {
-                "start it with: pullcord up"
-            } else {
-                "name another address: pullcord login https://…"
-            };
-            found.wrong("reachable", why, next);
+            found.wrong("reachable", why, next.as_deref().unwrap_or("check the address"));
             found.worst = UNREACHABLE;
             false
         }
@@ -164,7 +162,7 @@ async fn token(found: &mut Findings<'_>) -> Option<Value> {
             found.wrong("token", format!("the one of {from} is not accepted: {}", refused.detail()), next);
             None
         }
-        Err(Failure::Unreachable(why) | Failure::Usage(why)) => {
+        Err(Failure::Unreachable { why, .. } | Failure::Usage(why)) => {
             found.wrong("token", why, "try again");
             None
         }

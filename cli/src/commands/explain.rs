@@ -54,7 +54,7 @@ fn shown(screen: &Screen, body: &Value, source: &str, session: &Session) {
     let requests = estimate["requests"].as_u64().map(|requests| count(requests, "request"));
     let took = estimate["duration"].as_str().and_then(parse_duration).map(span);
     match (requests, took) {
-        (None, None) => screen.say(Line::new().faint("  What it would cost is not known before a first run.")),
+        (None, None) => screen.say(Line::new().faint("  What it would cost is not known yet.")),
         (requests, took) => {
             let parts: Vec<String> = requests.into_iter().chain(took).collect();
             screen.say(Line::new().faint("  it would take about ").plain(parts.join(" and ")));

@@ -47,7 +47,8 @@ pub async fn run(options: Options, session: &Session) -> Result<u8, Failure> {
         for run in &runs {
             let began = at(run.started_at.as_deref()).or(at(Some(&run.created_at)));
             let took = at(run.finished_at.as_deref()).zip(at(run.started_at.as_deref())).map(|(end, start)| span(end.since(start)));
-            let by = if run.trigger == "manual" { run.triggered_by.clone() } else { words(&run.trigger) };
+            let by =
+                if run.trigger == "manual" { run.triggered_by.clone() } else { format!("{} ({})", run.triggered_by, words(&run.trigger)) };
             let of = if run.is_of_workspace() { format!("{} (all)", run.workspace) } else { run.subject().to_owned() };
             let changes = run.results.created + run.results.updated + run.results.deleted;
             table.row([

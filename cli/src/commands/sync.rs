@@ -84,7 +84,13 @@ pub async fn run(options: Options, session: &Session) -> Result<u8, Failure> {
                 Some(run) => session.send(Call::get(["v1", "runs", run])).await.ok().and_then(|reply| Run::read(&reply.body).ok()),
                 None => None,
             };
-            if refusal::tell(&session.screen, &refused, running.as_ref(), &options.instead(), session.now()) {
+            if refusal::tell(
+                &session.screen,
+                &refused,
+                running.as_ref(),
+                &options.instead(session, refused.field("run_id").unwrap_or_default()),
+                session.now(),
+            ) {
                 if session.screen.json {
                     session.screen.json(&refused.text);
                 }
@@ -119,7 +125,7 @@ pub(super) async fn answered(session: &Session, reply: Reply, wait: bool) -> Res
     }
     session.show(&reply, |screen, _| {
         screen.say(said);
-        screen.say(Line::new().faint("follow it:  ").plain(format!("pullcord watch {}", run.id)));
+        screen.say(Line::new().faint("follow it:  ").plain(session.command(&format!("watch {}", run.id))));
     });
     Ok(0)
 }
@@ -175,20 +181,25 @@ impl Options {
         Value::Object(body)
     }
 
-    fn instead(&self) -> Instead {
+    fn instead(&self, session: &Session, run: &str) -> Instead {
+        self.instead_by(run, |words| session.command(words))
+    }
+
+    fn instead_by(&self, run: &str, typed: impl Fn(&str) -> String) -> Instead {
         let with = |change: fn(&mut Self)| {
             let mut options = self.clone();
             change(&mut options);
-            options.command()
+            typed(&options.words())
         };
         let alone = |options: &mut Self| (options.force, options.attach, options.follow_up) = (false, false, false);
         let again = |change: fn(&mut Self)| {
             let mut options = self.clone();
             alone(&mut options);
             change(&mut options);
-            options.command()
+            typed(&options.words())
         };
         Instead {
+            watch: typed(&format!("watch {run}")),
             park: with(|options| options.park = true),
             confirm: with(|options| options.confirm = true),
             override_cooldown: with(|options| options.override_cooldown = Some("WHY".into())),
@@ -198,8 +209,8 @@ impl Options {
     }
 
     /// These options as they are typed.
-    fn command(&self) -> String {
-        let mut words = vec!["pullcord sync".to_owned()];
+    fn words(&self) -> String {
+        let mut words = vec!["sync".to_owned()];
         words.extend(self.source.as_deref().map(quoted));
         let named = |name: &str, value: &str| format!("--{name} {}", quoted(value));
         let flags = [
@@ -228,15 +239,18 @@ impl Options {
 mod tests {
     use super::*;
 
+    fn by_name(words: &str) -> String {
+        format!("pullcord {words}")
+    }
+
     #[test]
     fn a_refused_command_is_given_back_with_one_more_wish() {
         let asked =
             Options { source: Some("web".into()), wait: true, attach: true, reason: Some("it's late".into()), ..Options::default() };
-        assert_eq!(asked.instead().park, r"pullcord sync web --wait --park --attach --reason 'it'\''s late'");
-        assert_eq!(asked.instead().follow_up, r"pullcord sync web --wait --follow-up --reason 'it'\''s late'");
+        assert_eq!(asked.instead_by("RUN", by_name).park, r"pullcord sync web --wait --park --attach --reason 'it'\''s late'");
+        assert_eq!(asked.instead_by("RUN", by_name).follow_up, r"pullcord sync web --wait --follow-up --reason 'it'\''s late'");
         let all = Options { all: true, workspace: Some("acme".into()), ..Options::default() };
-        assert_eq!(all.instead().park, "pullcord sync --all -w acme --park");
-        // Without a word the order of flags is the one they are listed in.
+        assert_eq!(all.instead_by("RUN", by_name).park, "pullcord sync --all -w acme --park");
         assert_eq!(all.body(), json!({}));
     }
 

@@ -84,7 +84,7 @@ fn listed(screen: &Screen, body: &Value) {
 }
 
 fn shown(screen: &Screen, body: &Value) {
-    let fact = |name: &str, value: String| screen.say(Line::new().faint(format!("{name:<21}")).plain(value));
+    let fact = |name: &str, value: String| screen.say(Line::new().faint(format!("{name:<22}")).plain(value));
     screen.say(Line::new().strong(text(body, "slug")).plain("  ").plain(text(body, "name")));
     fact("your role", text(body, "role").to_owned());
     for kind in ["workspace", "repository", "integration", "index", "documents"] {
