@@ -198,8 +198,13 @@ impl Client {
             200..=299 if text.is_empty() || is_json => Ok(Reply { text, body, headers }),
             200..=299 => stranger("answers something else than JSON"),
             300..=399 => stranger(&format!("leads on to {}", header(LOCATION))),
-            _ if is_json => Err(Failure::Refused(Box::new(Refused { status, problem: body, text, with_token: self.token.is_some() }))),
-            500.. => Err(Failure::unreachable(format!("{} answers with HTTP {status} and no reason", self.base), Some("try again later"))),
+            _ if body["code"].is_string() || body["status"] == "unhealthy" => {
+                Err(Failure::Refused(Box::new(Refused { status, problem: body, text, with_token: self.token.is_some() })))
+            }
+            // A gateway in between has a limit, or a failure, of its own.
+            429 | 500.. => {
+                Err(Failure::unreachable(format!("{} answers with HTTP {status} and no reason", self.base), Some("try again later")))
+            }
             _ => stranger(&format!("answers with HTTP {status} and no problem document")),
         }
     }

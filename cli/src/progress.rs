@@ -18,6 +18,8 @@ use crate::text::{moment, number, readable, relative, shown, words};
 /// A bar takes a quarter of the line, within bounds.
 const WIDEST: usize = 24;
 const NARROWEST: usize = 8;
+/// "^C", and the cursor.
+const ECHO: usize = 3;
 /// How long a rate has to be looked at before it is told.
 const PACE_AFTER: Duration = Duration::from_secs(1);
 /// Plain lines come no more often, unless something else than counts changed.
@@ -203,16 +205,21 @@ fn draw(bar: &ProgressBar, pace: &mut Pace, run: &Run, now: Moment) {
         None => bar.set_style(unknown()),
     }
     let percentage = progress.percentage.filter(|_| total.is_some()).map(|share| format!("{share:>3} % · ")).unwrap_or_default();
-    bar.set_message(format!("{percentage}{}", shown(&told(run, pace.of(run, now), now))));
+    // Not to the end of the line: what the terminal echoes of Ctrl-C has to fit behind it, or it begins a line that nobody clears.
+    let room = columns().saturating_sub(console::measure_text_width(&bar.prefix()) + width() + ECHO + 2);
+    bar.set_message(cut(&format!("{percentage}{}", shown(&told(run, pace.of(run, now), now))), room));
+}
+
+fn columns() -> usize {
+    console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns))
 }
 
 fn width() -> usize {
-    let columns = console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns));
-    (columns / 4).clamp(NARROWEST, WIDEST)
+    (columns() / 4).clamp(NARROWEST, WIDEST)
 }
 
 fn known() -> ProgressStyle {
-    style(&format!("{{prefix:.bold}} {{bar:{}.green/dim}} {{wide_msg}}", width())).progress_chars("━╸─")
+    style(&format!("{{prefix:.bold}} {{bar:{}.green/dim}} {{msg}}", width())).progress_chars("━╸─")
 }
 
 /// A block that goes to and fro: something happens, and nobody knows how much is left.
@@ -224,7 +231,7 @@ fn unknown() -> ProgressStyle {
         ways.map(|left| format!("{}{}{}", "─".repeat(left), "━".repeat(block), "─".repeat(width - block - left))).collect();
     frames.push("━".repeat(width));
     let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
-    style("{prefix:.bold} {spinner:.cyan} {wide_msg}").tick_strings(&frames)
+    style("{prefix:.bold} {spinner:.cyan} {msg}").tick_strings(&frames)
 }
 
 fn style(template: &str) -> ProgressStyle {
