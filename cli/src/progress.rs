@@ -3,9 +3,10 @@
 //! A bar has a length only if the API states a total; without one it goes to and
 //! fro, and the counts say how far the run is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pullcord_core::clock::Moment;
 
@@ -18,8 +19,6 @@ use crate::text::{moment, number, readable, relative, shown, words};
 /// A bar takes a quarter of the line, within bounds.
 const WIDEST: usize = 24;
 const NARROWEST: usize = 8;
-/// "^C", and the cursor.
-const ECHO: usize = 3;
 /// How long a rate has to be looked at before it is told.
 const PACE_AFTER: Duration = Duration::from_secs(1);
 /// Plain lines come no more often, unless something else than counts changed.
@@ -37,7 +36,7 @@ pub enum Progress {
 impl Progress {
     pub fn on(screen: &Screen) -> Self {
         match (screen.bars, screen.json) {
-            (true, _) => Self::Bars(Box::new(Bars::new())),
+            (true, _) => Self::Bars(Box::new(Bars::new(screen.clone()))),
             (false, true) => Self::Silent,
             (false, false) => Self::Lines(Lines { screen: screen.clone(), last: None, told: BTreeMap::new(), pace: Pace::default() }),
         }
@@ -136,18 +135,26 @@ fn told(run: &Run, rate: Option<u64>, now: Moment) -> String {
 
 /// Bars, redrawn in place.
 pub struct Bars {
+    screen: Screen,
     all: MultiProgress,
     of_run: Option<(ProgressBar, Pace)>,
     of_children: BTreeMap<String, (ProgressBar, Pace)>,
-    ended: BTreeMap<String, String>,
+    ended: BTreeSet<String>,
     most: usize,
 }
 
 impl Bars {
-    fn new() -> Self {
-        let rows = console::Term::stderr().size_checked().map_or(24, |(rows, _)| usize::from(rows));
+    fn new(screen: Screen) -> Self {
+        let rows = Term::stderr().size_checked().map_or(24, |(rows, _)| usize::from(rows));
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        Self { all, of_run: None, of_children: BTreeMap::new(), ended: BTreeMap::new(), most: rows.saturating_sub(OTHER_LINES).max(1) }
+        Self {
+            all,
+            of_run: None,
+            of_children: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            screen,
+            most: rows.saturating_sub(OTHER_LINES).max(1),
+        }
     }
 
     fn run(&mut self, run: &Run, now: Moment) {
@@ -180,10 +187,8 @@ impl Bars {
             bar.finish_and_clear();
             self.all.remove(&bar);
         }
-        let line = line.rendered(console::colors_enabled_stderr());
-        if self.ended.get(source) != Some(&line) {
-            drop(self.all.println(&line));
-            self.ended.insert(source.to_owned(), line);
+        if self.ended.insert(source.to_owned()) {
+            self.all.suspend(|| self.screen.note(line));
         }
     }
 }
@@ -205,13 +210,11 @@ fn draw(bar: &ProgressBar, pace: &mut Pace, run: &Run, now: Moment) {
         None => bar.set_style(unknown()),
     }
     let percentage = progress.percentage.filter(|_| total.is_some()).map(|share| format!("{share:>3} % · ")).unwrap_or_default();
-    // Not to the end of the line: what the terminal echoes of Ctrl-C has to fit behind it, or it begins a line that nobody clears.
-    let room = columns().saturating_sub(console::measure_text_width(&bar.prefix()) + width() + ECHO + 2);
-    bar.set_message(cut(&format!("{percentage}{}", shown(&told(run, pace.of(run, now), now))), room));
+    bar.set_message(format!("{percentage}{}", shown(&told(run, pace.of(run, now), now))));
 }
 
 fn columns() -> usize {
-    console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns))
+    Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns))
 }
 
 fn width() -> usize {
@@ -219,7 +222,7 @@ fn width() -> usize {
 }
 
 fn known() -> ProgressStyle {
-    style(&format!("{{prefix:.bold}} {{bar:{}.green/dim}} {{msg}}", width())).progress_chars("━╸─")
+    style(&format!("{{prefix:.bold}} {{bar:{}.green/dim}} {{wide_msg}}", width())).progress_chars("━╸─")
 }
 
 /// A block that goes to and fro: something happens, and nobody knows how much is left.
@@ -231,7 +234,7 @@ fn unknown() -> ProgressStyle {
         ways.map(|left| format!("{}{}{}", "─".repeat(left), "━".repeat(block), "─".repeat(width - block - left))).collect();
     frames.push("━".repeat(width));
     let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
-    style("{prefix:.bold} {spinner:.cyan} {msg}").tick_strings(&frames)
+    style("{prefix:.bold} {spinner:.cyan} {wide_msg}").tick_strings(&frames)
 }
 
 fn style(template: &str) -> ProgressStyle {
