@@ -90,9 +90,9 @@ pub fn span(span: Duration) -> String {
         () if millis < 950 => format!("{millis} ms"),
         () if millis < 9_950 => format!("{:.1} s", span.as_secs_f64()),
         () if seconds < 60 => format!("{seconds} s"),
-        () if minutes < 10 && seconds % 60 > 0 => format!("{minutes} min {} s", seconds % 60),
+        () if minutes < 10 && !seconds.is_multiple_of(60) => format!("{minutes} min {} s", seconds % 60),
         () if minutes < 60 => format!("{minutes} min"),
-        () if hours < 10 && minutes % 60 > 0 => format!("{hours} h {} min", minutes % 60),
+        () if hours < 10 && !minutes.is_multiple_of(60) => format!("{hours} h {} min", minutes % 60),
         () if hours < 48 => format!("{hours} h"),
         () => format!("{} d", hours / 24),
     }

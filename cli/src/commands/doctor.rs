@@ -187,7 +187,7 @@ async fn roles(found: &mut Findings<'_>, me: &Value) -> Result<(), Failure> {
                 }
             }
             Err(Failure::Refused(refused)) => {
-                found.odd("sources", format!("those of {slug} cannot be listed: {}", refused.detail()), "ask an admin")
+                found.odd("sources", format!("those of {slug} cannot be listed: {}", refused.detail()), "ask an admin");
             }
             Err(other) => return Err(other),
         }

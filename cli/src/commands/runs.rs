@@ -25,12 +25,11 @@ pub struct Options {
 }
 
 pub async fn run(options: Options, session: &Session) -> Result<u8, Failure> {
-    let reply = match &options.source {
-        Some(source) => session.listed("runs", options.limit, || Call::get(["v1", "sources", source, "runs"])).await?,
-        None => {
-            let workspace = session.workspace(options.workspace.as_ref()).await?;
-            session.listed("runs", options.limit, || Call::get(["v1", "workspaces", &workspace, "runs"])).await?
-        }
+    let reply = if let Some(source) = &options.source {
+        session.listed("runs", options.limit, || Call::get(["v1", "sources", source, "runs"])).await?
+    } else {
+        let workspace = session.workspace(options.workspace.as_ref()).await?;
+        session.listed("runs", options.limit, || Call::get(["v1", "workspaces", &workspace, "runs"])).await?
     };
     session.show(&reply, |screen, body| {
         let now = session.now();

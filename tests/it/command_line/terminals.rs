@@ -60,7 +60,7 @@ impl Terminal {
     fn screen(&self, colours: bool) -> String {
         let words: &[&str] = if colours { &["capture-pane", "-p", "-e"] } else { &["capture-pane", "-p"] };
         let text = String::from_utf8(self.tmux(words).unwrap().stdout).unwrap();
-        text.lines().filter(|line| !line.trim().is_empty()).map(|line| format!("{line}\n")).collect()
+        text.lines().filter(|line| !line.trim().is_empty()).flat_map(|line| [line, "\n"]).collect()
     }
 
     /// The screen, once it is as wanted.
