@@ -170,9 +170,9 @@ mod tests {
             }
         }
         let lines = table().rendered(Some(40), false);
-        assert_eq!(lines[0], "ID         TITLE                    ITEMS");
-        assert_eq!(lines[1], "web        A title that goes on …       7");
-        assert_eq!(lines[2], "documents  日本語の長い題名です…   12,345");
+        assert_eq!(lines[0], "ID         TITLE                   ITEMS");
+        assert_eq!(lines[1], "web        A title that goes on…       7");
+        assert_eq!(lines[2], "documents  日本語の長い題名です…  12,345");
     }
 
     #[test]

@@ -212,9 +212,9 @@ impl Options {
     fn words(&self) -> String {
         let mut words = vec!["sync".to_owned()];
         words.extend(self.source.as_deref().map(quoted));
+        words.extend(self.all.then(|| "--all".to_owned()));
         let named = |name: &str, value: &str| format!("--{name} {}", quoted(value));
         let flags = [
-            ("all", self.all),
             ("wait", self.wait),
             ("full", self.full),
             ("dry-run", self.dry_run),
