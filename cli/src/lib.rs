@@ -4,6 +4,7 @@
 // from what was typed to what was done
 pub mod command_line;
 pub mod commands;
+pub mod known;
 pub mod session;
 // whom it talks to
 pub mod client;

@@ -107,6 +107,7 @@ impl Given {
             (self.url(), "http://pullcord"),
             (self.world.forge.base_url(), "http://forge"),
             (self.home.path().display().to_string(), "HOME"),
+            (env!("CARGO_PKG_VERSION").to_owned(), "<version>"),
         ];
         let text = known.iter().fold(text.to_owned(), |text, (found, name)| text.replace(found, name));
         text.lines().map(|line| steady_line(line).trim_end().to_owned() + "\n").collect()

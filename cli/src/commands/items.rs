@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::client::Call;
 use crate::failure::Failure;
+use crate::known::item_types;
 use crate::output::{Line, Tone};
 use crate::replies::{at, list, text};
 use crate::session::Session;
@@ -16,8 +17,7 @@ use crate::text::relative;
 #[derive(Args)]
 pub struct Options {
     source: String,
-    /// issue, alert, pull_request, document …
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", help = format!("Only {}", item_types()))]
     kind: Option<String>,
     /// open or closed, or what else its provider calls it
     #[arg(long)]

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::client::Call;
 use crate::failure::Failure;
+use crate::known::roles;
 use crate::replies::{at, list, text};
 use crate::session::Session;
 use crate::table::{Cell, Column, Table};
@@ -19,10 +20,11 @@ pub enum Command {
         #[arg(short, long)]
         workspace: Option<String>,
     },
-    /// Gives a user a role: admin, maintainer, coordinator, member or viewer
+    /// Gives a user a role
     Set {
         /// The user, as the `sub` of their token names them
         user: String,
+        #[arg(help = roles())]
         role: String,
         #[arg(short, long)]
         workspace: Option<String>,

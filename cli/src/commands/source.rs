@@ -7,6 +7,7 @@ use crate::asking::{secret, sure};
 use crate::client::Call;
 use crate::failure::Failure;
 use crate::following;
+use crate::known::{forges, streams};
 use crate::output::{Line, Screen, Tone};
 use crate::replies::{Run, at, list, text};
 use crate::session::Session;
@@ -62,8 +63,7 @@ struct Given {
     /// Ask for the secret of its webhook, or read it from standard input
     #[arg(long)]
     webhook_secret: bool,
-    /// A stream to sync: issues, alerts, pull_requests; can be given more than once
-    #[arg(long = "stream", value_name = "STREAM")]
+    #[arg(long = "stream", value_name = "STREAM", help = format!("A stream to sync: {}; can be given more than once", streams()))]
     streams: Vec<String>,
     /// Whether a sync of the workspace takes it in
     #[arg(long, value_name = "BOOL")]
@@ -86,8 +86,7 @@ pub struct Add {
     /// repository or documents; told by --repository and --path
     #[arg(long)]
     kind: Option<String>,
-    /// The forge: github, gitlab or bitbucket
-    #[arg(long)]
+    #[arg(long, help = format!("The forge: {}", forges()))]
     provider: Option<String>,
     /// The project it belongs to
     #[arg(long)]

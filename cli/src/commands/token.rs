@@ -7,6 +7,7 @@ use serde_json::json;
 use super::sync::span;
 use crate::client::Call;
 use crate::failure::Failure;
+use crate::known::roles;
 use crate::output::{Line, Tone};
 use crate::replies::{at, list, text};
 use crate::session::Session;
@@ -26,7 +27,7 @@ pub enum Command {
     Create {
         /// What it is for
         name: String,
-        /// What it may do: admin, maintainer, coordinator, member or viewer
+        #[arg(help = format!("What it may do: {}", roles()))]
         role: String,
         #[arg(short, long)]
         workspace: Option<String>,
