@@ -2,7 +2,7 @@
 
 use pullcord_core::chance::Chance;
 use pullcord_core::clock::{Clock, Moment};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::client::{Call, Client, Reply};
 use crate::environment::Environment;
@@ -53,24 +53,26 @@ impl Session {
     /// A list, by its cursors, until it ends or there are `most` of it. One page stays as it came.
     pub async fn listed(&self, name: &str, most: u64, call: impl Fn() -> Call) -> Result<Reply, Failure> {
         let page = |left: u64| call().with("limit", left.min(PAGE).to_string());
-        let mut reply = self.send(page(most)).await?;
-        let mut found = list(&reply.body, name).to_vec();
-        let mut whole = true;
-        while let Some(cursor) = reply.body["next_cursor"].as_str().filter(|_| (found.len() as u64) < most) {
-            let next = self.send(page(most - found.len() as u64).with("cursor", cursor)).await?;
-            if list(&next.body, name).is_empty() && next.body["next_cursor"] == reply.body["next_cursor"] {
+        let mut first = self.send(page(most)).await?;
+        let mut found = list(&first.body, name).to_vec();
+        let mut cursor = first.body["next_cursor"].clone();
+        let mut pages = 1;
+        while let Some(place) = cursor.as_str().filter(|_| (found.len() as u64) < most) {
+            let next = self.send(page(most - found.len() as u64).with("cursor", place)).await?;
+            // A place that leads to itself would lead nowhere for ever.
+            if next.body["next_cursor"] == cursor {
                 break;
             }
             found.extend_from_slice(list(&next.body, name));
-            reply = next;
-            whole = false;
+            cursor = next.body["next_cursor"].clone();
+            pages += 1;
         }
-        if !whole {
-            let cursor = reply.body["next_cursor"].take();
-            reply.body = json!({name: found, "next_cursor": cursor});
-            reply.text = reply.body.to_string();
+        if pages > 1 {
+            first.body[name] = Value::Array(found);
+            first.body["next_cursor"] = cursor;
+            first.text = first.body.to_string();
         }
-        Ok(reply)
+        Ok(first)
     }
 
     /// The workspace that was named, or the only one there is.

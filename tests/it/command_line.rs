@@ -15,6 +15,7 @@ use crate::crashes::program;
 pub(crate) mod asking;
 pub(crate) mod harmless;
 pub(crate) mod looking;
+pub(crate) mod outages;
 pub(crate) mod signing_in;
 pub(crate) mod terminals;
 

@@ -50,7 +50,6 @@ pub async fn run(options: Options, session: &Session) -> Result<u8, Failure> {
         let reply = session.send(Call::post(path).body(body)).await?;
         return answered(session, reply, options.wait).await;
     }
-    // A list that was read page by page has lost the count, which the first page had.
     let reply = session.listed("items", options.limit, || Call::get(path)).await?;
     session.show(&reply, |screen, body| {
         let listed = list(body, "items");

@@ -1,17 +1,12 @@
 //! Syncs by command: followed to their ends, refused, parked, joined, cancelled.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use pullcord_forge::{Behaviour, Fault, Seed};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
-use super::{Given, given, is_as_before, said};
+use super::{Given, given, is_as_before};
 use crate::tests;
 
 tests![
@@ -24,7 +19,6 @@ tests![
     a_workspace_is_synced_source_by_source,
     a_dry_run_and_an_explanation_change_nothing,
     held_removals_are_approved_by_name,
-    a_press_whose_answer_is_lost_is_one_run,
 ];
 
 const ISSUES: &str = "/repos/acme/web/issues";
@@ -180,49 +174,4 @@ async fn held_removals_are_approved_by_name() {
     given.types(&format!("{} --wait", held.offered("remove them:"))).ends(0);
     assert_eq!(given.types("items papers --json").json()["items"].as_array().unwrap().len(), 5);
     assert!(given.types("held papers").ends(0).out.contains("Nothing is held back"));
-}
-
-/// The first answer to a trigger never arrives; it is sent again with its key.
-async fn a_press_whose_answer_is_lost_is_one_run() {
-    let given = given().await;
-    let target: SocketAddr = given.url().trim_start_matches("http://").parse().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let lost = Arc::new(AtomicUsize::new(0));
-    tokio::spawn(forgetful(listener, target, lost.clone()));
-    let mut command = given.command(&["sync", "web"]);
-    command.env("PULLCORD_URL", format!("http://{address}"));
-    let run = said(command, "").ends(0).run();
-    assert_eq!(lost.load(Ordering::SeqCst), 1, "an answer was lost");
-    let runs = given.admin().get("/v1/sources/web/runs").await.is(200);
-    assert_eq!(runs["runs"].as_array().unwrap().len(), 1);
-    assert_eq!(runs["runs"][0]["id"], run.as_str());
-}
-
-/// Passes requests on, and loses the first answer.
-async fn forgetful(listener: TcpListener, target: SocketAddr, lost: Arc<AtomicUsize>) {
-    while let Ok((mut caller, _)) = listener.accept().await {
-        let lost = lost.clone();
-        tokio::spawn(async move {
-            let mut server = TcpStream::connect(target).await.unwrap();
-            let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
-            loop {
-                tokio::select! {
-                    read = caller.read(&mut asked) => match read {
-                        Ok(length) if length > 0 => server.write_all(&asked[..length]).await.unwrap(),
-                        _ => return,
-                    },
-                    read = server.read(&mut answered) => match read {
-                        Ok(length) if length > 0 => {
-                            if lost.fetch_max(1, Ordering::SeqCst) == 0 {
-                                return;
-                            }
-                            drop(caller.write_all(&answered[..length]).await);
-                        }
-                        _ => return,
-                    },
-                }
-            }
-        });
-    }
 }
