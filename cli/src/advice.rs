@@ -22,6 +22,11 @@ pub fn of_refusal(refused: &Refused) -> Option<String> {
         "UNAUTHENTICATED" => Some("sign in again with: pullcord login (pullcord doctor says which token was sent)".into()),
         "FORBIDDEN" => Some("ask an admin of the workspace; pullcord doctor shows your roles".into()),
         "NOT_FOUND" => Some("check the name (pullcord source list, pullcord runs) and who you are (pullcord doctor)".into()),
+        "SYNC_IN_PROGRESS" => refused.field("run_id").map(|run| format!("follow what runs with: pullcord watch {run}; then try again")),
+        "COOLDOWN_ACTIVE" | "RATE_LIMIT_LOW" => {
+            let until = refused.field("next_allowed_at").map(|until| format!("wait until {until}, or ")).unwrap_or_default();
+            Some(format!("{until}let it run by itself as soon as it may: pullcord sync SOURCE --park"))
+        }
         "INTERNAL" => Some("quote the request to an operator".into()),
         // The sentence names the field; what is to be done is to correct it.
         "VALIDATION_FAILED" | "CONFLICT" => None,

@@ -19,6 +19,7 @@ use crate::text::{moment, number, readable, relative, shown, words};
 /// A bar takes a quarter of the line, within bounds.
 const WIDEST: usize = 24;
 const NARROWEST: usize = 8;
+const LONGEST_NAME: usize = 24;
 /// How long a rate has to be looked at before it is told.
 const PACE_AFTER: Duration = Duration::from_secs(1);
 /// Plain lines come no more often, unless something else than counts changed.
@@ -141,6 +142,13 @@ pub struct Bars {
     of_children: BTreeMap<String, (ProgressBar, Pace)>,
     ended: BTreeSet<String>,
     most: usize,
+    /// How wide the widest name is, so that bars stand one below the other.
+    names: usize,
+}
+
+/// A name before a bar.
+fn name(of: &str, width: usize) -> String {
+    format!("{:<width$}", cut(&shown(of), LONGEST_NAME))
 }
 
 impl Bars {
@@ -154,16 +162,19 @@ impl Bars {
             ended: BTreeSet::new(),
             screen,
             most: rows.saturating_sub(OTHER_LINES).max(1),
+            names: 0,
         }
     }
 
     fn run(&mut self, run: &Run, now: Moment) {
         let (bar, pace) = self.of_run.get_or_insert_with(|| (self.all.add(ProgressBar::no_length()), Pace::default()));
-        draw(bar, pace, run, now);
+        draw(bar, pace, self.names, run, now);
     }
 
     /// Those that are under way have a bar, as many as fit; those that ended leave a line.
     fn children(&mut self, children: &[Child], now: Moment) {
+        let widest = children.iter().map(|child| name(&child.source, 0).chars().count()).max().unwrap_or(0);
+        self.names = self.names.max(widest);
         for child in children {
             let Some(run) = &child.run else {
                 self.end(&child.source, summary::refused_child(child));
@@ -176,7 +187,7 @@ impl Bars {
                     self.of_children.insert(child.source.clone(), (self.all.add(ProgressBar::no_length()), Pace::default()));
                 }
                 if let Some((bar, pace)) = self.of_children.get_mut(&child.source) {
-                    draw(bar, pace, run, now);
+                    draw(bar, pace, self.names, run, now);
                 }
             }
         }
@@ -193,12 +204,13 @@ impl Bars {
     }
 }
 
-fn draw(bar: &ProgressBar, pace: &mut Pace, run: &Run, now: Moment) {
+fn draw(bar: &ProgressBar, pace: &mut Pace, names: usize, run: &Run, now: Moment) {
     let progress = &run.progress;
     // A queued run with a total is not under way, and a bar would say it is.
     let total = progress.total.filter(|total| *total > 0 && run.status != "queued" && run.status != "parked");
-    if bar.prefix().is_empty() {
-        bar.set_prefix(cut(&shown(run.subject()), 24));
+    let is_new = bar.prefix().is_empty();
+    bar.set_prefix(name(run.subject(), names));
+    if is_new {
         bar.enable_steady_tick(Duration::from_millis(120));
     }
     match total {

@@ -191,20 +191,15 @@ impl Options {
             change(&mut options);
             typed(&options.words())
         };
-        let alone = |options: &mut Self| (options.force, options.attach, options.follow_up) = (false, false, false);
-        let again = |change: fn(&mut Self)| {
-            let mut options = self.clone();
-            alone(&mut options);
-            change(&mut options);
-            typed(&options.words())
-        };
+        // Of these three only one can be wished for.
+        let alone = Self { force: false, attach: false, follow_up: false, ..self.clone() };
         Instead {
             watch: typed(&format!("watch {run}")),
             park: with(|options| options.park = true),
             confirm: with(|options| options.confirm = true),
             override_cooldown: with(|options| options.override_cooldown = Some("WHY".into())),
-            follow_up: again(|options| options.follow_up = true),
-            force: again(|options| options.force = true),
+            follow_up: typed(&Self { follow_up: true, ..alone.clone() }.words()),
+            force: typed(&Self { force: true, ..alone }.words()),
         }
     }
 

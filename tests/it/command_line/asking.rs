@@ -72,6 +72,8 @@ async fn a_running_sync_can_be_followed_joined_and_replaced() {
     let refused = given.types("sync web --wait").ends(3);
     is_as_before("running.txt", &given.steady(&refused.err));
     assert_eq!(refused.offered("follow it"), format!("watch {}", first.run()));
+    let busy = given.types("reset-backfill web").ends(3);
+    assert!(busy.err.contains(&format!("pullcord watch {}", first.run())), "{}", busy.err);
     assert_eq!(given.types("sync web --attach").ends(0).run(), first.run());
     let second = given.types(&refused.offered("run once more").replace(" --wait", "")).ends(0);
     assert!(second.out.contains("runs once more when"), "{}", second.out);

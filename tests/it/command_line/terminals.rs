@@ -132,6 +132,8 @@ async fn each_child_has_a_bar_of_its_own() {
     let terminal = Terminal::open(&given, 100, 24, "sync --all --wait", &[]);
     let seen = terminal.until("three bars", |screen| ["web ", "api ", "docs "].iter().all(|of| bar(screen, of).is_some())).await;
     assert!(seen.contains("of 3 sources"), "{seen}");
+    let begins = |of: &str| bar(&seen, of).unwrap().0.chars().position(|cell| cell == '─' || cell == '━').unwrap();
+    assert!(["acme ", "web ", "api ", "docs "].map(begins).iter().all(|place| *place == 5), "one below the other: {seen}");
     terminal.until("their ends", |screen| ["web", "api", "docs"].iter().all(|of| screen.contains(&format!("✓ {of}: ")))).await;
     // The workspace run looks at its children when it comes due, and nothing ticks here by itself.
     for _ in 0..60 {
