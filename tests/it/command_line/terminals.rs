@@ -1,5 +1,6 @@
 //! A real terminal: tmux draws what the program writes, and its screen is read.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ tests![
 
 /// A tmux server of its own, gone with the test.
 struct Terminal {
-    name: String,
+    /// In the home of whoever types, and gone with it.
+    socket: PathBuf,
 }
 
 impl Drop for Terminal {
@@ -36,7 +38,7 @@ impl Drop for Terminal {
 impl Terminal {
     /// Types a command in a terminal of this size.
     fn open(given: &Given, columns: u16, rows: u16, typed: &str, more: &[(&str, &str)]) -> Self {
-        let terminal = Self { name: fresh("terminal") };
+        let terminal = Self { socket: given.home.path().join(fresh("tmux")) };
         let line = format!("{} {typed}; echo \"ended with $?\"; exec sleep 600", program().display());
         let mut command = terminal.command();
         command.args(["-f", "/dev/null", "new-session", "-d", "-x", &columns.to_string(), "-y", &rows.to_string(), &line]);
@@ -48,7 +50,7 @@ impl Terminal {
 
     fn command(&self) -> Command {
         let mut command = Command::new("tmux");
-        command.args(["-u", "-L", &self.name]);
+        command.args(["-u", "-S"]).arg(&self.socket);
         command
     }
 
