@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 unexport CARGO_TARGET_DIR # SAM looks for what was built in ./target, whatever this says
 
-.PHONY: help check test console sim planted coverage bench deploy infra advisories recorded tools nextest deny machete python browser
+.PHONY: help check test console sim planted coverage bench deploy infra advisories recorded tools nextest deny machete python browser terminal
 .DEFAULT_GOAL := help
 
 help: ## lists these
@@ -32,7 +32,7 @@ check: deny machete ## format, lints, documentation, licences and sources of dep
 	cargo deny check licenses bans sources
 	cargo machete --with-metadata
 
-test: nextest python recorded browser ## all tests, with the line coverage of core/; those of the deployed stack on an AWS emulator
+test: nextest python recorded browser terminal ## all tests, with the line coverage of core/; those of the deployed stack on an AWS emulator
 	$(MAKE) --no-print-directory sim HISTORIES=500
 	$(MAKE) --no-print-directory planted
 	$(MAKE) --no-print-directory console
@@ -53,7 +53,7 @@ sim: ## simulated histories: every fault at every moment, and what must hold all
 planted: ## leaves out one rule after the other, and sees that the simulation notices
 	$(simulate) planted
 
-coverage: nextest recorded ## line coverage of core/ by the local tests; at least nine lines in ten
+coverage: nextest recorded terminal ## line coverage of core/ by the local tests; at least nine lines in ten
 	tests/coverage.py --nextest --filter 'not binary(=aws)' --build '-p pullcord' -- -p pullcord-core -p pullcord-tests
 
 bench: ## benchmarks, built as the product is
@@ -74,7 +74,7 @@ advisories: deny ## known vulnerabilities of dependencies; needs the advisory da
 recorded: python ## fetches the traffic that others recorded of GitHub, for the tests that read it
 	@tests/recorded/fetch.py target/recorded
 
-tools: nextest deny machete python browser ## installs everything that the others install
+tools: nextest deny machete python browser terminal ## installs everything that the others install
 
 # A tool runs for seconds here and would be optimised for minutes, so it is built fast instead, and what two of them
 # share is built once. Cargo finds the ones that are there by themselves: `cargo deny` is `cargo-deny`.
@@ -107,3 +107,9 @@ browser: python
 	@cmp --silent tests/console/package-lock.json tests/console/node_modules/installed || { \
 		(cd tests/console && npm ci --no-audit --no-fund --silent) && \
 		cp tests/console/package-lock.json tests/console/node_modules/installed; }
+
+# The terminal that the command line is looked at in.
+terminal:
+	@command -v tmux >/dev/null || { \
+		echo 'installing tmux' && as_root=$$([ "$$(id -u)" = 0 ] || echo sudo) && $$as_root apt-get update --quiet && \
+		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends tmux; }

@@ -132,6 +132,11 @@ impl World {
         folder
     }
 
+    /// Where its API is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

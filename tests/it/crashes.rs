@@ -27,7 +27,7 @@ struct Process {
 }
 
 /// The program that the test run built.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let program = tests.parent().and_then(Path::parent).unwrap().join("pullcord");
     assert!(program.exists(), "{} is missing: `make test` builds it", program.display());

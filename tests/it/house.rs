@@ -21,6 +21,7 @@ tests![
     files_are_short_and_mains_only_boot,
     the_console_is_made_of_short_files_without_markup,
     the_description_describes,
+    every_command_is_documented_and_every_example_understood,
 ];
 
 fn root() -> PathBuf {
@@ -167,7 +168,7 @@ async fn what_must_stand_in_one_file_stands_there() {
         }
     };
     only("an expression", &["attribute_not_exists", "begins_with(#", "BETWEEN :", "if_not_exists"], &["store/conditions.rs"]);
-    only("the environment", &["std::env::var", "env::vars"], &["core/src/config.rs", "functions/api/build.rs"]);
+    only("the environment", &["std::env::var", "env::vars"], &["core/src/config.rs", "functions/api/build.rs", "cli/src/environment.rs"]);
     only("the time", &["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now"], &["core/src/clock.rs"]);
     only("a new run", &["Run::blank("], &["core/src/trigger/attempt.rs", "core/src/model/run.rs"]);
     for (name, text) in code.iter().filter(|(name, _)| name.contains("/providers")) {
@@ -212,4 +213,40 @@ async fn the_description_describes() {
             assert!(names.insert(name.to_owned()), "{method} {path}: the operation id {name} is not unique");
         }
     }
+}
+
+/// What the guide to the command line shows can be typed, and nothing is left out.
+async fn every_command_is_documented_and_every_example_understood() {
+    let guide = read("docs/command-line.md");
+    let examples: Vec<Vec<String>> = [guide.as_str(), &read("README.md")].into_iter().flat_map(str::lines).filter_map(typed).collect();
+    assert!(examples.len() > 30, "{} examples", examples.len());
+    for example in &examples {
+        pullcord::command_line::understood(example).unwrap_or_else(|why| panic!("{example:?} is not understood: {why}"));
+    }
+    for name in pullcord::command_line::names() {
+        let words: Vec<&str> = name.split(' ').collect();
+        let shows = |example: &Vec<String>| example[1..].iter().map(String::as_str).take(words.len()).eq(words.iter().copied());
+        assert!(name == "up" || examples.iter().any(shows), "docs/command-line.md has no example of pullcord {name}");
+    }
+    for (name, meaning) in pullcord::environment::VARIABLES {
+        assert!(guide.contains(&format!("| `{name}` | {meaning} |")), "docs/command-line.md lacks {name}");
+    }
+}
+
+/// The words of a line of a guide on which our program is called.
+fn typed(line: &str) -> Option<Vec<String>> {
+    let from =
+        line.find("pullcord ").filter(|from| line[..*from].is_empty() || line[..*from].ends_with("| ") || line[..*from].ends_with("$("))?;
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for letter in line[from..].chars() {
+        match (letter, quote) {
+            ('|' | '>' | '#' | ')' | '&' | '<', None) => break,
+            (' ', None) => words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty())),
+            ('\'' | '"', None) => quote = Some(letter),
+            (closing, Some(open)) if closing == open => quote = None,
+            (letter, _) => word.push(letter),
+        }
+    }
+    words.extend(Some(word).filter(|word| !word.is_empty()));
+    Some(words)
 }

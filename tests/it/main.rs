@@ -12,6 +12,7 @@ use pullcord_tests::world::World;
 
 mod agreeing;
 mod by_hand;
+mod command_line;
 mod crashes;
 mod cutting;
 mod due;
@@ -49,6 +50,12 @@ fn main() -> ExitCode {
     let inside = [
         agreeing::TESTS,
         by_hand::TESTS,
+        command_line::asking::TESTS,
+        command_line::harmless::TESTS,
+        command_line::looking::TESTS,
+        command_line::outages::TESTS,
+        command_line::signing_in::TESTS,
+        command_line::terminals::TESTS,
         crashes::TESTS,
         cutting::TESTS,
         due::TESTS,
