@@ -57,7 +57,8 @@ pub(crate) async fn validate(plane: &Plane, id: &SourceId, fingerprint: &str) ->
     };
     let request = provider.probe(&source);
     let (url, headers, body) = (request.url.clone(), request.headers.clone(), request.body.clone());
-    let asked = plane.http.send(Outgoing { url, headers, body, secret_headers: provider.authorize(&credential) }).await;
+    let asked =
+        plane.http.send(Outgoing { url, headers, body, secret_headers: provider.authorize(&credential), ..Outgoing::default() }).await;
     let (checked, limit) = match asked {
         Err(why) => (Checked { why: Some(format!("the provider could not be asked: {why}")), ..blank }, None),
         Ok(reply) => match provider.judge(&request, &reply) {

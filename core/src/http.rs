@@ -36,9 +36,19 @@ pub enum Unanswered {
     TooLong,
 }
 
+/// How something is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// By a POST if there is a body, else by a GET.
+    #[default]
+    ByBody,
+    Head,
+}
+
 /// A request with its credential: what is really sent.
 #[derive(Clone, Default)]
 pub struct Outgoing {
+    pub method: Method,
     pub url: String,
     pub headers: Vec<(String, String)>,
     /// With a body it is a POST, without one a GET.
@@ -104,7 +114,11 @@ async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) 
             None => Unanswered::Broken(describe(&why)),
         }
     };
-    let method = if outgoing.body.is_some() { reqwest::Method::POST } else { reqwest::Method::GET };
+    let method = match (outgoing.method, &outgoing.body) {
+        (Method::Head, _) => reqwest::Method::HEAD,
+        (Method::ByBody, Some(_)) => reqwest::Method::POST,
+        (Method::ByBody, None) => reqwest::Method::GET,
+    };
     let mut request = client.request(method, &outgoing.url);
     for (name, value) in &outgoing.headers {
         request = request.header(name, value);

@@ -10,6 +10,7 @@
 pub mod cancel;
 pub mod credential;
 pub mod deliver;
+pub mod health;
 pub mod manage;
 pub mod schedule;
 pub mod status;

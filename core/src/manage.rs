@@ -23,11 +23,14 @@ mod check;
 mod fitting;
 mod given;
 mod items;
+mod looked_at;
 mod schedules;
 mod sources;
 
 pub use given::CredentialGiven;
 pub use items::{Made, NewItem, link_item, make_item};
+pub use looked_at::HealthGiven;
+pub(crate) use looked_at::unknown;
 pub use schedules::{ScheduleGiven, WindowGiven, clear_schedule, set_schedule};
 pub use sources::{ChangedSource, NewSource, change_source, create_source, decide_held, delete_source, reset_backfill};
 

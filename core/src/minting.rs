@@ -25,7 +25,7 @@ pub(crate) enum Shown {
     /// It cannot be opened here.
     Unreadable(String),
     /// No token was minted: what the provider answered to that request.
-    Not(PageRequest, Verdict),
+    Not(Box<PageRequest>, Verdict),
 }
 
 /// Opens what a source keeps, and mints a token if that is what it is for.
@@ -66,8 +66,8 @@ async fn mint(
         Err(why) => return Ok(Shown::Unreadable(format!("the key of the app {why}"))),
     };
     let PageRequest { url, headers, body, .. } = mint.request.clone();
-    let not = |verdict| Ok(Shown::Not(mint.request.clone(), verdict));
-    let reply = match plane.http.send(Outgoing { url, headers, body, secret_headers: mint.secret_headers }).await {
+    let not = |verdict| Ok(Shown::Not(Box::new(mint.request.clone()), verdict));
+    let reply = match plane.http.send(Outgoing { url, headers, body, secret_headers: mint.secret_headers, ..Outgoing::default() }).await {
         Ok(reply) => reply,
         Err(why) => return not(Verdict::Retry(why.to_string())),
     };

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::clock::Moment;
 
 mod external;
+mod health;
 mod item;
 mod options;
 mod people;
@@ -19,6 +20,7 @@ mod source;
 mod stream;
 
 pub use external::ExternalId;
+pub use health::{Health, HealthCheck, HealthState, Look};
 pub use item::{Item, ItemType, folded};
 pub use options::RunOptions;
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};

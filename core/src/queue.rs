@@ -26,6 +26,9 @@ pub enum Job {
     /// See whether the credential of a source is accepted, while it is this one.
     #[serde(rename = "validate.v1")]
     Validate { source: SourceId, fingerprint: String },
+    /// See how the other side of a source is.
+    #[serde(rename = "probe.v1")]
+    Probe { source: SourceId },
     /// Be there: something is about to begin.
     #[serde(rename = "warm.v1")]
     Warm,

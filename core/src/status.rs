@@ -36,6 +36,8 @@ pub struct Looked {
     pub gate: Gate,
     pub role: Role,
     pub quota: Option<Quota>,
+    /// How its other side is, where that is looked at.
+    pub health: Option<crate::model::Health>,
     /// The run that holds it ought to have been heard of.
     pub stalled: bool,
 }
@@ -48,9 +50,13 @@ pub async fn source(plane: &Plane, asker: &Asker, id: &SourceId) -> Result<Looke
         Some(key) => plane.store.quota(&key).await?,
         None => None,
     };
+    let health = match &rows.source.health {
+        Some(_) => plane.store.health(id).await?,
+        None => None,
+    };
     let holder = crate::trigger::holder(plane, &Owner::Source(id.clone()), &rows.gate, &rows.latest).await?;
     let stalled = holder.is_some_and(|run| estimate::is_stalled(&run, plane.config.lease, plane.clock.now()));
-    Ok(Looked { source: rows.source, gate: rows.gate, role, quota, stalled })
+    Ok(Looked { source: rows.source, gate: rows.gate, role, quota, health, stalled })
 }
 
 /// The sources of a workspace, with their gates, whether they are stalled, and

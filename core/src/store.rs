@@ -30,7 +30,7 @@ pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
 pub use parts::Parted;
 pub(crate) use parts::outrun;
-pub use schedules::Period;
+pub use schedules::{ClockDue, Period};
 pub use seen::{Known, Seen};
 pub use slots::{Claimed, Place};
 pub use subject::{Rows, SourceRows, Subject};

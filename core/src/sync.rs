@@ -59,6 +59,8 @@ pub enum Slice {
     Unknown,
     /// A credential was looked at: there was no run.
     Validated,
+    /// The other side of a source was looked at.
+    Looked,
     /// It was only to be there.
     Warmed,
 }
@@ -121,6 +123,10 @@ pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, F
         Job::Validate { source, fingerprint } => {
             crate::credential::validate(plane, source, fingerprint).await?;
             return Ok(Slice::Validated);
+        }
+        Job::Probe { source } => {
+            Box::pin(crate::health::look(plane, source)).await?;
+            return Ok(Slice::Looked);
         }
         Job::Warm => return Ok(Slice::Warmed),
     };
@@ -314,6 +320,9 @@ pub(crate) async fn end_run(
         Ended::Lost(won) => Ok(Saved::Lost(won)),
         Ended::Done { promoted } => {
             report_end(plane, ended, now);
+            if ended.kind == Some(SourceKind::Integration) {
+                Box::pin(crate::health::learn(plane, ended)).await;
+            }
             if let Some(next) = promoted {
                 crate::trigger::report_start(plane, &next, now);
                 send(plane, &next, Duration::ZERO).await;

@@ -13,12 +13,15 @@ use crate::admission::webhook_is_active;
 use crate::calendar::upcoming;
 use crate::clock::Moment;
 use crate::model::{Gate, ItemType, Source};
+use crate::status::Looked;
 use crate::store::items::{Audit, Quota, StoredItem};
 
+mod health;
 mod people;
 mod run;
 mod schedule;
 
+pub use health::{HealthView, LookView};
 pub use people::{MemberView, ProjectView, TokenView, WorkspaceView};
 pub use run::{CallsView, ChildrenView, ErrorView, ProgressView, ResultsView, RunView};
 pub use schedule::{ScheduleView, WindowView};
@@ -64,6 +67,8 @@ pub struct SourceView {
     pub parked_run: Option<String>,
     /// The current run ought to have been heard of.
     pub stalled: bool,
+    /// Of an integration: how its other side is, where that is looked at.
+    pub health: Option<HealthView>,
     /// When it syncs by itself, if it does, and when next.
     pub schedule: Option<ScheduleView>,
     pub next_run_at: Option<String>,
@@ -136,6 +141,13 @@ impl From<&Quota> for QuotaView {
 }
 
 impl SourceView {
+    /// One that is looked at alone.
+    pub fn looked(looked: &Looked, now: Moment) -> Self {
+        let mut view = Self::of(&looked.source, &looked.gate, looked.quota.as_ref(), looked.stalled, now);
+        view.health = view.health.zip(looked.health.as_ref()).map(|(view, health)| view.known(health));
+        view
+    }
+
     pub fn of(source: &Source, gate: &Gate, quota: Option<&Quota>, stalled: bool, now: Moment) -> Self {
         Self {
             id: source.id.to_string(),
@@ -169,6 +181,7 @@ impl SourceView {
             follow_up_run: gate.next.map(|run| run.to_string()),
             parked_run: gate.parked.map(|run| run.to_string()),
             stalled,
+            health: source.health.as_ref().map(HealthView::of),
             schedule: source.schedule.as_ref().map(|schedule| ScheduleView::of(schedule, now)),
             next_run_at: source.schedule.as_ref().and_then(|schedule| shown(upcoming(schedule, now, 1).pop())),
             last_triggered_at: shown(gate.last_triggered_at),

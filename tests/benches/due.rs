@@ -21,5 +21,5 @@ fn main() {
         if took > MOST_SECONDS || runs.keys().any(|count| *count != 1) {
             println!("promised: each once, in {MOST_SECONDS} s");
         }
-        });
+    });
 }

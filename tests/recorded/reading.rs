@@ -33,6 +33,7 @@ fn source(repository: &str) -> Source {
         credential: None,
         credential_check: None,
         schedule: None,
+        health: None,
         credential_changed_at: None,
         limits: Limits::default(),
         settings_version: 1,

@@ -5,7 +5,7 @@ use super::sources::{ChangedSource, NewSource};
 use crate::model::{SourceKind, Stream};
 
 /// What is given of a source that is to be made, and which kinds it means something to.
-fn given(new: &NewSource) -> [(&'static str, bool, &'static [SourceKind]); 10] {
+fn given(new: &NewSource) -> [(&'static str, bool, &'static [SourceKind]); 11] {
     use SourceKind::{Documents, Integration, Repository};
     [
         ("provider", new.provider.is_some(), &[Repository, Integration]),
@@ -15,6 +15,7 @@ fn given(new: &NewSource) -> [(&'static str, bool, &'static [SourceKind]); 10] {
         ("credential", new.credential.is_some(), &[Repository, Integration]),
         ("streams", !new.streams.is_empty(), &[Repository]),
         ("entities", !new.entities.is_empty(), &[Integration]),
+        ("health", new.health.is_some(), &[Integration]),
         ("path", new.path.is_some(), &[Documents]),
         ("patterns", !new.patterns.is_empty(), &[Documents]),
         ("webhook.secret", new.webhook_secret.is_some(), &[Repository]),
@@ -22,7 +23,7 @@ fn given(new: &NewSource) -> [(&'static str, bool, &'static [SourceKind]); 10] {
 }
 
 /// The same of a change.
-fn changed(change: &ChangedSource) -> [(&'static str, bool, &'static [SourceKind]); 8] {
+fn changed(change: &ChangedSource) -> [(&'static str, bool, &'static [SourceKind]); 9] {
     use SourceKind::{Documents, Integration, Repository};
     [
         ("base_url", change.base_url.is_some(), &[Repository, Integration]),
@@ -30,6 +31,7 @@ fn changed(change: &ChangedSource) -> [(&'static str, bool, &'static [SourceKind
         ("credential", change.credential.is_some(), &[Repository, Integration]),
         ("streams", change.streams.is_some(), &[Repository]),
         ("entities", change.entities.is_some(), &[Integration]),
+        ("health", change.health.is_some(), &[Integration]),
         ("path", change.path.is_some(), &[Documents]),
         ("patterns", change.patterns.is_some(), &[Documents]),
         ("webhook.secret", change.webhook_secret.is_some(), &[Repository]),

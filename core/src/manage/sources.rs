@@ -3,6 +3,7 @@
 use super::check::{Check, check_path};
 use super::fitting::integration_type;
 use super::given::CredentialGiven;
+use super::looked_at::{self, HealthGiven};
 use super::{admin, all_well, checked_id, checked_name, line};
 use crate::admission::Surface;
 use crate::clock::Moment;
@@ -31,6 +32,7 @@ pub struct NewSource {
     /// Of an integration: by what name its workspace knows it, and what it takes.
     pub integration_type: Option<String>,
     pub entities: Vec<String>,
+    pub health: Option<HealthGiven>,
     pub monitored: Option<bool>,
     pub path: Option<String>,
     pub patterns: Vec<String>,
@@ -49,6 +51,7 @@ pub struct ChangedSource {
     pub credential: Option<Option<CredentialGiven>>,
     pub streams: Option<Vec<String>>,
     pub entities: Option<Vec<String>>,
+    pub health: Option<Option<HealthGiven>>,
     pub monitored: Option<bool>,
     pub path: Option<String>,
     pub patterns: Option<Vec<String>>,
@@ -78,6 +81,7 @@ pub(super) fn documents(workspace: &WorkspaceId, project: &ProjectId, name: &str
         credential_changed_at: None,
         credential_check: None,
         schedule: None,
+        health: None,
         limits,
         settings_version: 1,
         created_at: now,
@@ -98,6 +102,7 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
     }
     let kind = new.kind;
     let streams = check.fits(&new);
+    let health = new.health.as_ref().map(|given| check.health(given));
     let project = match &new.project {
         Some(id) if is_id(id) => plane.store.project(&ProjectId::known(id)).await?.filter(|project| project.workspace == *workspace),
         _ => None,
@@ -134,6 +139,7 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         credential_changed_at: credential.is_some().then(|| plane.clock.now()),
         credential_check: None,
         schedule: None,
+        health,
         credential,
         limits,
         settings_version: 1,
@@ -227,6 +233,9 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         // What was seen of the old place says nothing of the new one.
         let mut with = if moves { Store::forgotten_streams(&before) } else { Store::forgotten_entities(&before, &source) };
         with.push(audit);
+        if change.health.is_some() {
+            with.push(looked_at::write(plane, &source).await?);
+        }
         if plane.store.change_source(&source, before.version, with_gate, with).await? {
             if change.credential.is_some() || source.base_url != before.base_url {
                 credential::look_at(plane, &source).await;
@@ -257,6 +266,9 @@ fn apply(plane: &Plane, source: &mut Source, change: &ChangedSource) -> Result<(
             checked_name("principal", principal, &mut check.complaints);
         }
         source.principal.clone_from(principal);
+    }
+    if let Some(health) = &change.health {
+        source.health = health.as_ref().map(|given| check.health(given));
     }
     if let Some(Some(credential)) = &change.credential {
         check.credential(provider, credential);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProjectId, RunId, Schedule, SourceId, Stream, WorkspaceId};
+use super::{HealthCheck, ProjectId, RunId, Schedule, SourceId, Stream, WorkspaceId};
 use crate::clock::Moment;
 
 /// The kinds of things that can be synced.
@@ -67,6 +67,10 @@ pub struct Source {
     /// What is known of the credential since it was given.
     #[serde(default)]
     pub credential_check: Option<Checked>,
+    /// Whether and how it is looked at between its runs; what came of that has a row of
+    /// its own.
+    #[serde(default)]
+    pub health: Option<HealthCheck>,
     /// When it syncs by itself; the period that is next has a row of its own.
     #[serde(default)]
     pub schedule: Option<Schedule>,

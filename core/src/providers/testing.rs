@@ -28,6 +28,7 @@ pub(super) fn source(provider: &str) -> Source {
         credential_changed_at: None,
         credential_check: None,
         schedule: None,
+        health: None,
         limits: Limits::default(),
         settings_version: 1,
         created_at: Moment(0),

@@ -59,9 +59,13 @@ pub(super) async fn begin(plane: &Plane) -> Result<Periods, Fault> {
     let mut periods = Periods::default();
     loop {
         let now = plane.clock.now();
-        let found = plane.store.periods_due(now.plus(LOOK_AHEAD), AT_ONCE).await?;
-        let (mut due, ahead): (Vec<Period>, Vec<Period>) = found.into_iter().partition(|period| period.due_at <= now);
+        let found = plane.store.clock_due(now.plus(LOOK_AHEAD), AT_ONCE).await?;
+        let (mut due, ahead): (Vec<Period>, Vec<Period>) = found.periods.into_iter().partition(|period| period.due_at <= now);
         warm(plane, ahead, now).await;
+        let looks = found.looks.into_iter().filter(|health| health.due_at.is_some_and(|at| at <= now)).collect();
+        if let Err(why) = crate::health::ask(plane, looks, now).await {
+            tracing::warn!(decision = "health.unasked", error = %why, "the next tick asks");
+        }
         if due.is_empty() {
             return Ok(periods);
         }
@@ -120,7 +124,7 @@ async fn one(plane: &Plane, period: Period, delay: Duration, now: Moment) -> Res
             None => Store::period_delete(&period.source),
         },
     );
-    let is_first = plane.store.move_period(with).await?;
+    let is_first = plane.store.move_due(with).await?;
     Ok(match came {
         _ if !is_first => Came::Lost,
         Ok(_) => Came::Begun,
@@ -179,7 +183,7 @@ async fn warm(plane: &Plane, ahead: Vec<Period>, now: Moment) {
         let delay = period.due_at.since(now).saturating_sub(WARM_BEFORE);
         let warmed = Period { warmed_for: Some(period.due_at), version: period.version + 1, ..period.clone() };
         let sent = async {
-            if plane.store.move_period(vec![Store::period_write(&warmed, period.version)?]).await? {
+            if plane.store.move_due(vec![Store::period_write(&warmed, period.version)?]).await? {
                 plane.queue.send(&Job::Warm, &period.workspace, delay).await?;
             }
             Ok::<(), Fault>(())

@@ -52,6 +52,7 @@ pub const ROWS: &[RowKind] = &[
     row("stream", "S#{source}", "F#{stream}#{open|all}"),
     row("moved", "S#{source}", "F#moved"),
     row("period", "S#{source}", "D"),
+    row("health", "S#{source}", "E"),
     row("run", "S#{source} or W#{workspace}", "r#{run}"),
     row("run_pointer", "R#{run}", "R"),
     row("link", "R#{run}", "C#{source}"),
@@ -307,6 +308,11 @@ pub fn due_shards() -> impl Iterator<Item = String> {
 /// The next period of a source with a schedule.
 pub fn period(source: &SourceId) -> Key {
     key(source_partition(source), "D")
+}
+
+/// How the other side of a source is.
+pub fn health(source: &SourceId) -> Key {
+    key(source_partition(source), "E")
 }
 
 /// Where a source's next period stands in the index of what is due.

@@ -177,6 +177,9 @@ impl Store {
         let listing_key = keys::source_listing(&source.workspace, &source.id);
         let listing = encode("source_listing", &listing_key, &Listing { id: source.id.to_string() })?;
         let mut writes = vec![conditions::put_new("source", row), conditions::put("gate", gate), conditions::put("listing", listing)];
+        if source.health.is_some() {
+            writes.push(Self::health_write(&crate::manage::unknown(source, source.created_at), 0)?);
+        }
         if let Some(kind) = &source.integration_type {
             let key = keys::integration(&source.workspace, kind);
             let first = encode("integration", &key, &Listing { id: source.id.to_string() })?;

@@ -302,7 +302,7 @@ impl<'a> Reading<'a> {
         let secret_headers = self.credential.as_ref().map(|credential| self.provider.authorize(credential)).unwrap_or_default();
         let PageRequest { url, mut headers, body, .. } = request.clone();
         headers.extend(validator.map(|tag| ("if-none-match".to_owned(), tag.to_owned())));
-        match plane.http.send(Outgoing { url, headers, body, secret_headers }).await {
+        match plane.http.send(Outgoing { url, headers, body, secret_headers, ..Outgoing::default() }).await {
             Ok(reply) => Fetched::Reply(reply),
             Err(why) => Fetched::Unanswered(why),
         }

@@ -367,8 +367,8 @@ impl Attempt<'_> {
         gone.deleted_at = Some(self.now);
         (gone.credential, gone.webhook.secret) = (None, None);
         gone.version += 1;
-        gone.schedule = None;
-        Ok(vec![Store::source_write(&gone, source.version)?, Store::period_delete(&source.id)])
+        (gone.schedule, gone.health) = (None, None);
+        Ok(vec![Store::source_write(&gone, source.version)?, Store::period_delete(&source.id), Store::health_delete(&source.id)])
     }
 }
 

@@ -165,7 +165,7 @@ async fn perform(plane: &Plane, mut command: Command) -> Result<Value, Error> {
         Command::Status { run: None, source: Some(source) } => {
             let looked = status::source(plane, &asker, &source_id(&source)?).await?;
             let now = plane.clock.now();
-            Ok(json!({"source": SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), looked.stalled, now)}))
+            Ok(json!({"source": SourceView::looked(&looked, now)}))
         }
         Command::Status { .. } => Err(Error::invalid("op", "status needs either a run or a source")),
         Command::Cancel { run } => Ok(json!({"run": RunView::of(&cancel::cancel(plane, &asker, run_id(&run)?).await?, plane.clock.now())})),

@@ -101,6 +101,22 @@ struct WebhookGiven {
     secret: Option<Option<String>>,
 }
 
+/// How the other side of an integration is looked at between its runs.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct HealthBody {
+    /// What is asked for by HEAD, without a credential; the provider's own probe if there is none.
+    url: Option<String>,
+    /// PT15M at least.
+    every: Option<String>,
+}
+
+impl From<HealthBody> for manage::HealthGiven {
+    fn from(HealthBody { url, every }: HealthBody) -> Self {
+        Self { url, every }
+    }
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SourceGiven {
@@ -128,6 +144,8 @@ struct SourceGiven {
     #[serde(default)]
     #[schema(required = false)]
     entities: Vec<String>,
+    #[schema(inline)]
+    health: Option<HealthBody>,
     monitored: Option<bool>,
     /// Of documents: their folder.
     path: Option<String>,
@@ -162,6 +180,7 @@ async fn create_source(
         streams: value.streams,
         integration_type: value.integration_type,
         entities: value.entities,
+        health: value.health.map(Into::into),
         monitored: value.monitored,
         path: value.path,
         patterns: value.patterns,
@@ -170,7 +189,7 @@ async fn create_source(
     };
     let made = manage::create_source(&api.plane, &asker, &slug, new).await.told(now)?;
     let looked = status::source(&api.plane, &asker, &made.id).await.told(now)?;
-    Ok((StatusCode::CREATED, Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), looked.stalled, now))))
+    Ok((StatusCode::CREATED, Json(SourceView::looked(&looked, now))))
 }
 
 /// One source, and how it is.
@@ -179,7 +198,7 @@ async fn source(State(api): State<Api>, Caller(asker): Caller, Path(id): Path<St
     let now = api.plane.clock.now();
     let id = ids::source(&id).told(now)?;
     let looked = status::source(&api.plane, &asker, &id).await.told(now)?;
-    Ok(Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), looked.stalled, now)))
+    Ok(Json(SourceView::looked(&looked, now)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -198,6 +217,10 @@ struct SourceChange {
     streams: Option<Vec<String>>,
     /// Of an integration. What it takes no more stays as it was.
     entities: Option<Vec<String>>,
+    /// Of an integration. Null: nobody looks any more.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(inline, value_type = Option<HealthBody>)]
+    health: Option<Option<HealthBody>>,
     monitored: Option<bool>,
     path: Option<String>,
     patterns: Option<Vec<String>>,
@@ -224,6 +247,7 @@ async fn change_source(
         credential: value.credential.map(|credential| credential.map(Into::into)),
         streams: value.streams,
         entities: value.entities,
+        health: value.health.map(|health| health.map(Into::into)),
         monitored: value.monitored,
         path: value.path,
         patterns: value.patterns,
@@ -232,7 +256,7 @@ async fn change_source(
     };
     manage::change_source(&api.plane, &asker, &id, change).await.told(now)?;
     let looked = status::source(&api.plane, &asker, &id).await.told(now)?;
-    Ok(Json(SourceView::of(&looked.source, &looked.gate, looked.quota.as_ref(), looked.stalled, now)))
+    Ok(Json(SourceView::looked(&looked, now)))
 }
 
 /// Deletes a source. It is hidden at once; the answer is the run that removes
