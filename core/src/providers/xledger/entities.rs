@@ -50,7 +50,8 @@ pub(super) fn query(entity: &str, declared: &str, arguments: &str) -> String {
     let lacks = WITHOUT.iter().find(|(name, _)| *name == entity).map_or(&[][..], |(_, fields)| *fields);
     let usual = USUAL.split_whitespace().filter(|field| !lacks.contains(field));
     let more = of(KNOWN).unwrap_or_default().split_whitespace();
-    let lines: String = usual.chain(more).map(|field| format!("      {}\n", field.replace(',', " "))).collect();
+    let lines: Vec<String> = usual.chain(more).map(|field| format!("      {}\n", field.replace(',', " "))).collect();
+    let lines = lines.concat();
     format!(
         "query ({declared}) {{\n  {entity}({arguments}) {{\n    edges {{ cursor node {{\n{lines}    }} }}\n    pageInfo {{ hasNextPage }}\n  }}\n}}"
     )
