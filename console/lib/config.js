@@ -30,10 +30,14 @@ export function whyNot(role, right, what) {
   return `You are a ${role} here: ${others.length ? `${others.join(", ")} and ${last}` : last} may ${what}.`;
 }
 
-const NAMES = { github: "GitHub", gitlab: "GitLab", bitbucket: "Bitbucket" };
+const NAMES = { github: "GitHub", gitlab: "GitLab", bitbucket: "Bitbucket", dynamics: "Dynamics 365" };
 export const providerName = (name) => NAMES[name] ?? words(name);
+
+/** What people call a stream. Entities are called as their vendor calls them. */
+export const streamName = (stream) => (stream.startsWith("entity:") ? stream.slice(7) : words(stream));
 
 /** The streams that a source can list. */
 export function streamsOf(source) {
+  if (source.kind === "integration") return source.streams;
   return config.providers.find((provider) => provider.name === source.provider)?.streams ?? [];
 }

@@ -16,6 +16,7 @@ const TYPES = [
   ["pull_request", "Pull requests"],
   ["alert", "Alerts"],
   ["finding", "Findings"],
+  ["record", "Records"],
 ];
 const STATES = [
   ["", "Any state"],

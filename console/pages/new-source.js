@@ -1,11 +1,11 @@
-// A new source: a repository of a forge that this deployment knows, or a folder of documents.
+// A new source: a repository of a forge or an integration of a business system that this deployment knows, or a folder of documents.
 
 import { part, post } from "../lib/api.js";
 import { deployment, providerName } from "../lib/config.js";
 import { h, put } from "../lib/dom.js";
 import { go } from "../lib/router.js";
 import { toSource } from "../lib/routes.js";
-import { words } from "../lib/text.js";
+import { listed, words } from "../lib/text.js";
 import { choice, field, form } from "../shell/busy.js";
 import { openDialog } from "../shell/dialog.js";
 import { selectField } from "../shell/list.js";
@@ -17,7 +17,13 @@ export function openNewSource(workspace) {
   const kind = selectField(
     "What",
     "what",
-    [...providers.map(({ name }) => [name, `Repository on ${providerName(name)}`]), ["documents", "Folder of documents"]],
+    [
+      ...providers.map(({ name, kind: of }) => [
+        name,
+        of === "integration" ? `Integration of ${providerName(name)}` : `Repository on ${providerName(name)}`,
+      ]),
+      ["documents", "Folder of documents"],
+    ],
     providers[0]?.name ?? "documents",
   );
   const details = h("div", { class: "fields" });
@@ -31,16 +37,11 @@ export function openNewSource(workspace) {
         .replaceAll(/^-|-$/gu, "")
         .slice(0, 64);
   };
-  const draw = () =>
-    put(
-      details,
-      kind.value === "documents"
-        ? folder(suggest)
-        : repository(
-            providers.find(({ name }) => name === kind.value),
-            suggest,
-          ),
-    );
+  const draw = () => {
+    const provider = providers.find(({ name }) => name === kind.value);
+    if (!provider) put(details, folder(suggest));
+    else put(details, provider.kind === "integration" ? integration(provider, suggest) : repository(provider, suggest));
+  };
   kind.addEventListener("change", draw);
   draw();
   const body = form(
@@ -83,6 +84,16 @@ function repository({ name, base_url: base, streams }, suggest) {
   ];
 }
 
+function integration({ name, base_url: base }, suggest) {
+  suggest(name);
+  return [
+    field("Entities", text("entities", { placeholder: "projects, customers" }), "As the vendor spells them, separated by commas."),
+    field("Token", text("token", { type: "password" }), "What it is asked with. It is sealed, and never shown again."),
+    field("Address", text("base_url", { placeholder: base })),
+    field("Type", text("integration_type", { placeholder: name }), "A workspace has one integration of a type."),
+  ];
+}
+
 function folder(suggest) {
   const path = text("path", { placeholder: "/srv/projects/handbook" });
   path.addEventListener("input", () => suggest(path.value.split("/").filter(Boolean).at(-1) ?? ""));
@@ -101,14 +112,16 @@ function bodyOf(values, element) {
       id,
       kind: "documents",
       ...said({ name, path }),
-      ...(patterns
-        ? {
-            patterns: patterns
-              .split(",")
-              .map((one) => one.trim())
-              .filter(Boolean),
-          }
-        : {}),
+      ...(patterns ? { patterns: listed(patterns) } : {}),
+    };
+  if (values.entities !== undefined)
+    return {
+      id,
+      kind: "integration",
+      provider: what,
+      entities: listed(values.entities),
+      ...said({ name, base_url: base, integration_type: values.integration_type }),
+      ...(token ? { credential: { token } } : {}),
     };
   const streams = [...element.querySelectorAll("input[name^=stream-]:checked")].map((input) => input.name.slice(7));
   return {

@@ -1,9 +1,9 @@
 // The settings of a source, with the cord to pull above them: what is asked for, with which credential, and its end.
 
 import { part, patch, post, remove } from "../lib/api.js";
-import { isAdmin, providerName, streamsOf, whyNot } from "../lib/config.js";
+import { isAdmin, providerName, streamName, streamsOf, whyNot } from "../lib/config.js";
 import { code, h, put, said } from "../lib/dom.js";
-import { words } from "../lib/text.js";
+import { listed, words } from "../lib/text.js";
 import { when } from "../lib/time.js";
 import { button, choice, field, form, toast } from "../shell/busy.js";
 import { ask } from "../shell/dialog.js";
@@ -37,7 +37,7 @@ function rows(source) {
     source.repository && ["Repository", code(source.repository)],
     source.base_url && ["Address", code(source.base_url)],
     source.path && ["Folder", code(source.path)],
-    source.streams.length > 0 && ["Streams", source.streams.map(words).join(", ")],
+    source.streams.length > 0 && ["Streams", source.streams.map(streamName).join(", ")],
     source.patterns.length > 0 && ["Patterns", source.patterns.map((one) => [code(one), " "])],
     source.provider && ["Credential", source.credential.set ? ["set, ends in ", code(source.credential.last4 ?? "")] : "none"],
     ["Made", when(source.created_at)],
@@ -59,13 +59,16 @@ function editable(source, context) {
   const input = (name, value, more = {}) => h("input", { name, value: value ?? "", autocomplete: "off", spellcheck: "false", ...more });
   const known = streamsOf(source);
   const isFolder = source.kind === "documents";
+  const isRepository = source.kind === "repository";
   const webhook = source.webhook.active === null ? "" : source.webhook.active ? "yes" : "no";
   const fields = [
     field("Name", input("name", source.name, { maxlength: "200" })),
-    !isFolder && field("Repository", input("repository", source.repository)),
+    isRepository && field("Repository", input("repository", source.repository)),
+    source.kind === "integration" && field("Entities", input("entities", source.entities.join(", ")), "Separated by commas."),
     isFolder && field("Folder", input("path", source.path)),
     isFolder && field("Patterns", input("patterns", source.patterns.join(", "), { placeholder: "**/*.md" }), "Separated by commas."),
-    known.length > 1 &&
+    isRepository &&
+      known.length > 1 &&
       h(
         "fieldset",
         {},
@@ -80,7 +83,7 @@ function editable(source, context) {
           ? ["One is set; it ends in ", code(source.credential.last4 ?? ""), ". Left empty, it stays."]
           : "None is set.",
       ),
-    !isFolder &&
+    isRepository &&
       field(
         "Does its webhook deliver?",
         selectField("Webhook", "webhook", DELIVERS, webhook),
@@ -100,11 +103,11 @@ function changeOf(source, values, element) {
   const change = {};
   for (const name of ["name", "repository", "path"])
     if (values[name] !== undefined && values[name] !== (source[name] ?? "")) change[name] = values[name];
-  if (values.patterns !== undefined)
-    change.patterns = values.patterns
-      .split(",")
-      .map((one) => one.trim())
-      .filter(Boolean);
+  if (values.patterns !== undefined) change.patterns = listed(values.patterns);
+  if (values.entities !== undefined) {
+    const entities = listed(values.entities);
+    if (entities.join() !== source.entities.join()) change.entities = entities;
+  }
   const streams = [...element.querySelectorAll("input[name^=stream-]:checked")].map((one) => one.name.slice(7));
   if (element.querySelector("input[name^=stream-]") && streams.join() !== source.streams.join()) change.streams = streams;
   if (values.token) change.credential = { token: values.token };

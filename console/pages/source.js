@@ -1,10 +1,11 @@
 // A source at a glance: what runs, how fresh it is, what is in the way, and how the last runs went.
 
 import { get, part } from "../lib/api.js";
+import { streamName } from "../lib/config.js";
 import { h, put, said, code } from "../lib/dom.js";
 import { follow, hasEnded } from "../lib/live.js";
 import { toRun, toSource } from "../lib/routes.js";
-import { number, words } from "../lib/text.js";
+import { number } from "../lib/text.js";
 import { at, now, span, when } from "../lib/time.js";
 import { history } from "../shell/chart.js";
 import { empty } from "../shell/list.js";
@@ -108,11 +109,11 @@ function facts(source) {
         ? h("a", { href: toSource(source.id, "items") }, "look")
         : h("a", { href: toSource(source.id, "items") }, number(source.item_count)),
     ],
-    source.streams.length > 0 && ["Streams", source.streams.map(words).join(", ")],
+    source.streams.length > 0 && ["Streams", source.streams.map(streamName).join(", ")],
     source.next_run_at && ["Next run", when(source.next_run_at)],
     source.parked_run && ["Parked", h("a", { href: toRun(source.parked_run) }, "runs by itself")],
     source.follow_up_run && ["After this run", h("a", { href: toRun(source.follow_up_run) }, "one more")],
-    source.provider && [
+    source.kind === "repository" && [
       "Webhook",
       source.webhook.active
         ? "delivers"

@@ -1,7 +1,7 @@
 // What can be said along with a sync, and what it would come to, rule by rule.
 
 import { get, part } from "../lib/api.js";
-import { streamsOf } from "../lib/config.js";
+import { streamName, streamsOf } from "../lib/config.js";
 import { h, put, said } from "../lib/dom.js";
 import { count, words } from "../lib/text.js";
 import { clock, at, milliseconds, readable, relative, span } from "../lib/time.js";
@@ -32,7 +32,7 @@ export function optionsForm(source, runs) {
       "fieldset",
       {},
       h("legend", {}, "Only some of its streams"),
-      streams.map((stream) => choice(words(stream), `stream-${stream}`, null, { checked: true })),
+      streams.map((stream) => choice(streamName(stream), `stream-${stream}`, null, { checked: true })),
     );
   const element = h("form", { class: "options" }, choices, some);
   const options = () => {

@@ -80,7 +80,7 @@ impl Check<'_> {
                 Some(stream) if streams.contains(stream) => self.complain("streams", format!("names {name} twice")),
                 Some(stream) => streams.push(*stream),
                 None => {
-                    let known: Vec<&str> = provider.streams().iter().map(|stream| stream.as_str()).collect();
+                    let known: Vec<&str> = provider.streams().iter().map(Stream::as_str).collect();
                     self.complain("streams", format!("{} has no stream {name}; it has {}", provider.name(), known.join(", ")));
                 }
             }

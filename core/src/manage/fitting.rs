@@ -3,6 +3,7 @@
 use super::check::{Check, check_path};
 use super::sources::{ChangedSource, NewSource};
 use crate::model::{SourceKind, Stream};
+use crate::providers::Provider;
 
 /// What is given of a source that is to be made, and which kinds it means something to.
 fn given(new: &NewSource) -> [(&'static str, bool, &'static [SourceKind]); 11] {
@@ -70,7 +71,7 @@ impl Check<'_> {
         let provider = self.provider(new.provider.as_deref(), kind);
         match &new.base_url {
             Some(base_url) => self.base_url(provider, base_url),
-            None if provider.is_some_and(|provider| provider.needs_base_url()) => {
+            None if provider.is_some_and(Provider::needs_base_url) => {
                 self.complain("base_url", "is missing: everyone has an address of their own there");
             }
             None => {}

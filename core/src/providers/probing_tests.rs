@@ -26,6 +26,15 @@ fn a_probe_goes_to_the_source_s_own_forge() {
         let probe = provider(name).probe(&source);
         assert_eq!((probe.url.as_str(), probe.body), (expected, None));
     }
+    for (name, base_url, expected, body) in [
+        ("xledger", None, "https://www.xledger.net/graphql", Some(r#"{"query":"query { __typename }","variables":{}}"#)),
+        ("dynamics", Some("https://acme.crm4.dynamics.com/"), "https://acme.crm4.dynamics.com/api/data/v9.2/WhoAmI()", None),
+        ("dynamics", Some("https://bc.acme.com/api/v2.0/companies(7)"), "https://bc.acme.com/api/v2.0/companies(7)", None),
+    ] {
+        let source = Source { base_url: base_url.map(str::to_owned), ..testing::source(name) };
+        let probe = provider(name).probe(&source);
+        assert_eq!((probe.url.as_str(), probe.body.as_deref()), (expected, body));
+    }
 }
 
 #[test]
@@ -36,7 +45,8 @@ fn what_is_left_and_whose_it_is_are_read_where_they_are_told() {
     let login = |login: &str| Introduced { login: Some(login.to_owned()), limit: None };
     assert_eq!(provider("gitlab").introduce(&reply(r#"{"id":7,"username":"mia"}"#, &[])), login("mia"));
     assert_eq!(provider("bitbucket").introduce(&reply(r#"{"display_name":"Leo","nickname":"leo"}"#, &[])), login("leo"));
-    for name in ["github", "gitlab", "bitbucket"] {
+    assert_eq!(provider("dynamics").introduce(&reply(r#"{"UserId":"7"}"#, &[])), login("7"));
+    for name in ["github", "gitlab", "bitbucket", "xledger", "dynamics"] {
         assert_eq!(provider(name).introduce(&reply("<html>", &[])), Introduced::default(), "{name}");
     }
 }

@@ -7,6 +7,8 @@
 //! one is asked again without it: what is known of entities here may be older than what
 //! is asked, and of most of them little is known.
 
+mod entities;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use self::entities::{is_known, query, without};
 use super::records::{Facts, Record, id_of, rejected};
 use super::verdict::{message_of, speaks_of};
 use super::{Introduced, Page, PageRequest, Provider, Recorded, Reply, Surprise, Unreadable, Verdict, Wait, Wanted, entity_prefix, judge};
@@ -30,45 +33,6 @@ const FEWEST_ROWS: u64 = 10;
 /// How far before the moment of the last look changes are asked for: its vendor allows
 /// that much for clocks that disagree.
 const OVERLAP: Duration = Duration::from_mins(15);
-
-/// What is asked of an entity of which nothing more is known.
-const USUAL: &str = "dbId code description createdAt modifiedAt";
-/// The fields of entities that are known, besides what is usual.
-const KNOWN: &[(&str, &str)] = &[
-    ("accounts", "ownerDbId posting"),
-    ("companies", "ownerDbId companyNumber taxNumber"),
-    ("contacts", "ownerDbId name email phone firstName lastName companyName fromDate toDate"),
-    ("customers", "ownerDbId email fromDate toDate contract yourReference company{dbId,companyNumber}"),
-    ("employees", "ownerDbId email dateFrom dateTo employmentFrom employmentTo contactDbId"),
-    ("invoiceBaseItems", "ownerDbId text amount fromDate toDate invoiceDate invoiceAmount quantity unitPrice extOrder extIdentifier"),
-    ("objectValues", "ownerDbId dateFrom dateTo posting objectKindDbId"),
-    ("products", "ownerDbId allowPosting costPrice salesPrice inStock forSale unit"),
-    (
-        "projects",
-        "ownerDbId text email fromDate toDate yourReference extIdentifier external billable fixedClient allowPosting timesheetEntry \
-         accessControl assignment activity extOrder contract progressDate pctCompleted overview expenseLedger fundProject totalRevenue \
-         yearlyRevenue contractedRevenue totalCost yearlyCost totalEstimateHours yearlyEstimateHours mainProjectDbId shortInfo \
-         xgl{dbId,code} glObject1{dbId,code} glObject2{dbId,code} glObject3{dbId,code} glObject4{dbId,code} glObject5{dbId,code}",
-    ),
-    ("salesOrders", "ownerDbId orderNumber invoiceNumber orderDate deliveryDate dueDate amount invoiceAmount taxAmount yourReference"),
-    ("suppliers", "ownerDbId email fromDate toDate contract yourReference company{dbId,companyNumber}"),
-    (
-        "timesheets",
-        "ownerDbId text comment assignmentDate workingHours invoiceHours approved approvedAt isHeaderApproved headerApprovedAt invoiced \
-         hourlyRevenueCurrency employee{dbId,code,description} project{dbId,code,description} activity{code,description} \
-         timeType{code,description}",
-    ),
-];
-/// What is usual and these do not have.
-const WITHOUT: &[(&str, &[&str])] = &[
-    ("accounts", &["createdAt"]),
-    ("companies", &["createdAt"]),
-    ("contacts", &["description"]),
-    ("customers", &["createdAt"]),
-    ("invoiceBaseItems", &["code", "description"]),
-    ("suppliers", &["createdAt"]),
-    ("timesheets", &["code", "description"]),
-];
 
 /// An answer, as far as it is the same for all entities.
 #[derive(Deserialize)]
@@ -139,11 +103,11 @@ impl Provider for Xledger {
         if let Some(since) = since {
             variables["since"] = since.into();
         }
-        ask(source, stream, &query(stream, &format!("$first: Int, $after: String{more}"), &arguments), &variables)
+        ask(source, stream, &query(stream.label(), &format!("$first: Int, $after: String{more}"), &arguments), &variables)
     }
 
     fn single(&self, source: &Source, stream: Stream, id: &str) -> PageRequest {
-        let text = query(stream, "$ids: [Int64String!]", "first: 1, filter: {dbId_in: $ids}");
+        let text = query(stream.label(), "$ids: [Int64String!]", "first: 1, filter: {dbId_in: $ids}");
         let id = id.parse::<u64>().map_or_else(|_| json!(id), |id| json!(id));
         PageRequest { single: true, ..ask(source, stream, &text, &json!({"ids": [id]})) }
     }
@@ -228,19 +192,6 @@ fn ask(source: &Source, stream: Stream, query: &str, variables: &Value) -> PageR
     }
 }
 
-/// A query, with each field on a line of its own, so that one can be taken out.
-fn query(stream: Stream, declared: &str, arguments: &str) -> String {
-    let entity = stream.label();
-    let of = |table: &[(&str, &'static str)]| table.iter().find(|(name, _)| *name == entity).map(|(_, fields)| *fields);
-    let lacks = WITHOUT.iter().find(|(name, _)| *name == entity).map_or(&[][..], |(_, fields)| *fields);
-    let usual = USUAL.split_whitespace().filter(|field| !lacks.contains(field));
-    let more = of(KNOWN).unwrap_or_default().split_whitespace();
-    let lines: String = usual.chain(more).map(|field| format!("      {}\n", field.replace(',', " "))).collect();
-    format!(
-        "query ({declared}) {{\n  {entity}({arguments}) {{\n    edges {{ cursor node {{\n{lines}    }} }}\n    pageInfo {{ hasNextPage }}\n  }}\n}}"
-    )
-}
-
 /// The body of a request, with something in its query or its variables changed.
 fn changed(asked: &PageRequest, change: impl FnOnce(&mut String, &mut Value)) -> Option<String> {
     let mut body: Value = serde_json::from_str(asked.body.as_deref()?).ok()?;
@@ -278,25 +229,8 @@ fn asked_otherwise(asked: &PageRequest, change: Meaning) -> Result<Page, Unreada
     let body = body.filter(|body| asked.body.as_ref() != Some(body)).ok_or_else(|| unreadable("it cannot be asked otherwise"))?;
     let next = PageRequest { body: Some(body), single: asked.single, ..asked.followed_by(asked.url.clone()) };
     // That an unknown entity lacks something usual surprises nobody.
-    let is_known = KNOWN.iter().any(|(name, _)| *name == asked.stream.label());
-    let surprises = surprise.filter(|_| is_known).map(|what| Surprise { which: String::new(), what });
+    let surprises = surprise.filter(|_| is_known(asked.stream.label())).map(|what| Surprise { which: String::new(), what });
     Ok(Page { next: Some(next), surprises: surprises.into_iter().collect(), ..Page::default() })
-}
-
-/// A query without these fields, wherever they stand in it.
-fn without(query: &str, fields: &[String]) -> String {
-    let is_meant = |word: &str| fields.iter().any(|field| field == word);
-    let of_record = |line: &&str| line.starts_with("      ");
-    let name = |line: &str| line.trim().split('{').next().unwrap_or_default().trim().to_owned();
-    let stands_alone = query.lines().filter(of_record).any(|line| is_meant(&name(line)));
-    let lines: Vec<&str> = query
-        .lines()
-        .filter(|line| {
-            let within = line.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_')).any(is_meant);
-            !of_record(line) || !(if stands_alone { is_meant(&name(line)) } else { within })
-        })
-        .collect();
-    lines.join("\n")
 }
 
 fn connection(asked: &PageRequest, reply: &Reply) -> Result<Connection, Unreadable> {

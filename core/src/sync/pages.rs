@@ -51,7 +51,7 @@ pub(super) struct Reading<'a> {
 
 /// What a reply comes to.
 pub(super) enum Met {
-    Page(Page),
+    Page(Box<Page>),
     /// The same request is to be tried again now.
     Again,
     /// The stream is over without a further page.
@@ -155,7 +155,7 @@ impl<'a> Reading<'a> {
         let mut fetched = self.ask(held, &request).await;
         loop {
             let mut page = match self.read(held, &mut request, fetched).await? {
-                Met::Page(page) => page,
+                Met::Page(page) => *page,
                 Met::Again => {
                     fetched = self.ask(held, &request).await;
                     continue;
@@ -238,13 +238,13 @@ impl<'a> Reading<'a> {
                 };
                 match verdict {
                     // What was asked for with a validator is as it was then.
-                    Verdict::Unchanged if self.validator(&held.run, request).is_some() => return Ok(Met::Page(Page::default())),
+                    Verdict::Unchanged if self.validator(&held.run, request).is_some() => return Ok(Met::Page(Box::default())),
                     Verdict::Unchanged => Verdict::Retry("it says that nothing changed, which it was not asked".into()),
                     Verdict::Readable => match self.provider.read(self.source, request, &reply) {
                         Ok(page) => {
                             self.resumed = false;
                             self.note_validator(&held.run, request, reply.header("etag"), page.next.is_none());
-                            return Ok(Met::Page(self.redacted(page)));
+                            return Ok(Met::Page(Box::new(self.redacted(page))));
                         }
                         Err(unreadable) => Verdict::Retry(unreadable.0),
                     },
@@ -253,7 +253,7 @@ impl<'a> Reading<'a> {
             }
         };
         match verdict {
-            Verdict::Missing(_) | Verdict::Unavailable(_) if request.single => Ok(Met::Page(Page::default())),
+            Verdict::Missing(_) | Verdict::Unavailable(_) if request.single => Ok(Met::Page(Box::default())),
             Verdict::Moved(to) => match absolute(&request.url, &to) {
                 Some(to) if stays_home(&request.url, &to) && to != request.url && held.run.tries < MOST_TRIES => {
                     held.run.tries += 1;

@@ -34,9 +34,10 @@ pub(crate) fn limited(asked: &Asked, retry_after: Option<u64>) -> Answer {
 pub(crate) fn answer(world: &World, asked: &Asked) -> Answer {
     let token = asked.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     if token.and_then(|token| world.credentials.identify(Some(token))).is_none() {
-        return match asked.path.starts_with(CENTRAL) {
-            true => refused(401, "Authentication_InvalidCredentials", "The server has rejected the client credentials."),
-            false => Answer::empty(StatusCode::UNAUTHORIZED),
+        return if asked.path.starts_with(CENTRAL) {
+            refused(401, "Authentication_InvalidCredentials", "The server has rejected the client credentials.")
+        } else {
+            Answer::empty(StatusCode::UNAUTHORIZED)
         };
     }
     if asked.method != http::Method::GET {

@@ -30,7 +30,8 @@ async fn short_limits_are_waited_for(world: &World) {
     let told = stories.map(async |(vendor, behaviour, seconds)| {
         let given = given(world, vendor).await;
         let [one, other] = vendor.entities();
-        (given.old(one, 3), given.old(other, 2));
+        given.old(one, 3);
+        given.old(other, 2);
         given.forge.script(Fault::on(given.listing(one), behaviour));
 
         assert_done(&given.sync(json!({})).await, 5, 0, 0);
@@ -46,9 +47,10 @@ async fn short_limits_are_waited_for(world: &World) {
 async fn used_up_credits_pause_the_run_until_they_are_back(world: &World) {
     for is_told in [true, false] {
         let resets_at = Timestamp::from_second(now(world).as_second() + 600).unwrap();
-        let (extensions, earliest) = match is_told {
-            true => (json!({"resetAt": resets_at.to_string()}), resets_at),
-            false => (json!({}), now(world) + SignedDuration::from_mins(20)),
+        let (extensions, earliest) = if is_told {
+            (json!({"resetAt": resets_at.to_string()}), resets_at)
+        } else {
+            (json!({}), now(world) + SignedDuration::from_mins(20))
         };
         let given = given(world, Vendor::Xledger).await;
         given.old("projects", 3);

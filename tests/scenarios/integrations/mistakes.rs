@@ -101,7 +101,9 @@ async fn a_workspace_has_one_integration_of_a_type(world: &World) {
 /// S3.45: what is taken no more stays as it is; when it is taken again, all of it is.
 async fn the_entities_of_an_integration_can_be_changed(world: &World) {
     let given = given(world, Vendor::Dataverse).await;
-    (given.old("accounts", 3), given.old("contacts", 4), given.old("opportunities", 2));
+    given.old("accounts", 3);
+    given.old("contacts", 4);
+    given.old("opportunities", 2);
     assert_done(&given.sync(json!({})).await, 7, 0, 0);
 
     let changed = given.admin.patch(&given.path(), json!({"entities": ["contacts", "opportunities"]})).await.is(200);

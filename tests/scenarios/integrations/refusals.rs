@@ -22,7 +22,8 @@ async fn an_entity_that_is_denied_stops_no_other(world: &World) {
     for vendor in Vendor::ALL {
         let given = given(world, vendor).await;
         let [one, other] = vendor.entities();
-        (given.old(one, 3), given.old(other, 4));
+        given.old(one, 3);
+        given.old(other, 4);
         given.books.set_denied(one, true);
 
         let run = given.sync(json!({})).await;
@@ -56,7 +57,8 @@ async fn an_integration_of_which_nothing_can_be_read_has_failed(world: &World) {
     for vendor in Vendor::ALL {
         let given = given(world, vendor).await;
         let [one, other] = vendor.entities();
-        (given.books.set_denied(one, true), given.books.set_denied(other, true));
+        given.books.set_denied(one, true);
+        given.books.set_denied(other, true);
 
         let run = given.sync(json!({})).await;
 
@@ -86,7 +88,8 @@ async fn garbage_is_asked_for_again(world: &World) {
     for vendor in Vendor::ALL {
         let given = given(world, vendor).await;
         let [one, other] = vendor.entities();
-        (given.old(one, 3), given.old(other, 2));
+        given.old(one, 3);
+        given.old(other, 2);
         given.forge.script(Fault::on(given.listing(one), Behaviour::Garbage));
 
         assert_done(&given.sync(json!({})).await, 5, 0, 0);
@@ -101,7 +104,8 @@ async fn a_schema_may_surprise(world: &World) {
     for vendor in [Vendor::Dataverse, Vendor::BusinessCentral] {
         let given = given(world, vendor).await;
         let [one, other] = vendor.entities();
-        (given.old(one, 2), given.old(other, 2));
+        given.old(one, 2);
+        given.old(other, 2);
         let (name, changed) = match vendor {
             Vendor::Dataverse => ("name", "modifiedon"),
             _ => ("displayName", "lastModifiedDateTime"),
@@ -148,7 +152,8 @@ async fn a_record_without_an_id_is_named(world: &World) {
     for (vendor, key) in [(Vendor::Xledger, "dbId"), (Vendor::Dataverse, "accountid"), (Vendor::BusinessCentral, "id")] {
         let given = given(world, vendor).await;
         let [one, other] = vendor.entities();
-        (given.old(one, 3), given.old(other, 2));
+        given.old(one, 3);
+        given.old(other, 2);
         given.books.edit(one, 2, |row| drop(row.fields.insert(key.to_owned(), Value::Null)));
 
         let run = given.sync(json!({})).await;

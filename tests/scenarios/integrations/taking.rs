@@ -52,7 +52,8 @@ async fn what_did_not_change_is_not_written(world: &World) {
     for vendor in Vendor::ALL {
         let given = given(world, vendor).await;
         let [one, other] = vendor.entities();
-        (given.old(one, 5), given.old(other, 3));
+        given.old(one, 5);
+        given.old(other, 3);
         assert_done(&given.sync(json!({})).await, 8, 0, 0);
         let before = given.look().await;
 
@@ -93,7 +94,8 @@ async fn pages_are_read_to_the_last(world: &World) {
         let given = given(world, vendor).await;
         let [one, other] = vendor.entities();
         given.books.set_most_rows(4);
-        (given.old(one, 13), given.old(other, 4));
+        given.old(one, 13);
+        given.old(other, 4);
 
         let run = given.sync(json!({})).await;
 
@@ -111,7 +113,8 @@ async fn pages_are_read_to_the_last(world: &World) {
 async fn a_trigger_may_name_entities(world: &World) {
     let given = given(world, Vendor::Xledger).await;
     let [one, other] = given.vendor.entities();
-    (given.old(one, 2), given.old(other, 3));
+    given.old(one, 2);
+    given.old(other, 3);
 
     assert_done(&given.sync(json!({"streams": [format!("entity:{other}")]})).await, 3, 0, 0);
 
@@ -147,7 +150,8 @@ async fn a_full_sync_finds_what_is_gone(world: &World) {
 async fn an_entity_is_shown_by_itself(world: &World) {
     let given = given(world, Vendor::Xledger).await;
     let [one, other] = given.vendor.entities();
-    (given.old(one, 4), given.old(other, 3));
+    given.old(one, 4);
+    given.old(other, 3);
     given.sync(json!({})).await;
 
     for (query, count) in [(format!("entity={one}"), 4), (format!("type=record&entity={other}"), 3), ("entity=suppliers".to_owned(), 0)] {

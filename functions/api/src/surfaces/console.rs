@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use pullcord_core::config::Config;
-use pullcord_core::model::{Right, Role};
+use pullcord_core::model::{Right, Role, Stream};
 use pullcord_core::providers::PROVIDERS;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -158,7 +158,7 @@ async fn config(State(api): State<Api>) -> impl IntoResponse {
         name: provider.name(),
         kind: provider.kind().as_str(),
         base_url: provider.default_base_url(),
-        streams: provider.streams().iter().map(|stream| stream.as_str()).collect(),
+        streams: provider.streams().iter().map(Stream::as_str).collect(),
     });
     let body = ConsoleConfig {
         version: env!("CARGO_PKG_VERSION"),

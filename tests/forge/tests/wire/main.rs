@@ -14,3 +14,4 @@ mod gitlab;
 mod paging;
 mod pulls;
 mod quota;
+mod vendors;
