@@ -67,6 +67,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         input::sources::SCENARIOS,
         input::values::SCENARIOS,
         integrations::limits::SCENARIOS,
+        integrations::looking::SCENARIOS,
         integrations::links::SCENARIOS,
         integrations::mistakes::SCENARIOS,
         integrations::refusals::SCENARIOS,

@@ -18,7 +18,7 @@ pub fn forges() -> String {
 }
 
 pub fn streams() -> String {
-    any_of(Stream::ALL.map(Stream::as_str))
+    any_of(Stream::ALL.iter().map(Stream::as_str))
 }
 
 pub fn item_types() -> String {

@@ -12,6 +12,7 @@ use crate::world::{Session, World, fresh};
 
 pub mod limits;
 pub mod links;
+pub mod looking;
 pub mod mistakes;
 pub mod refusals;
 pub mod taking;
