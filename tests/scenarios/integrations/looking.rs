@@ -23,6 +23,9 @@ struct Door<'w> {
 
 async fn door(world: &World) -> Door<'_> {
     let given = given(world, Vendor::Xledger).await;
+    for entity in given.vendor.entities() {
+        given.old(entity, 1);
+    }
     let path = format!("/{}", fresh("is-up"));
     let url = format!("{}{path}", world.forge.base_url());
     given.admin.patch(&given.path(), json!({"health": {"url": url}})).await.is(200);
