@@ -32,6 +32,7 @@ fn source(repository: &str) -> Source {
         webhook: Webhook::default(),
         credential: None,
         credential_check: None,
+        schedule: None,
         credential_changed_at: None,
         limits: Limits::default(),
         settings_version: 1,
