@@ -26,6 +26,7 @@ mod items;
 mod schedules;
 mod sources;
 
+pub use check::is_integration_type;
 pub use given::CredentialGiven;
 pub use items::{Made, NewItem, link_item, make_item};
 pub use schedules::{ScheduleGiven, WindowGiven, clear_schedule, set_schedule};
