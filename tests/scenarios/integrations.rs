@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use self::Vendor::{BusinessCentral, Dataverse, Xledger};
 use crate::world::{Session, World, fresh};
 
+pub mod run_log;
 pub mod taking;
+pub mod triggering;
 
 /// Who is asked. The simulated forge is all of them at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -262,7 +262,8 @@ async fn integration(api: &Api, asker: &Asker, named: &Named, now: Moment) -> Re
 /// A refusal in the words of this surface.
 fn refused(error: &Error, integration_type: &str, now: Moment) -> Problem {
     let (error, word) = match error {
-        Error::NotFound("workspace") | Error::Forbidden(_) => {
+        Error::Forbidden(_) => (error, "insufficient_permissions"),
+        Error::NotFound("workspace") => {
             let why = "only an admin or a coordinator of the organisation may sync its integrations";
             (&Error::Forbidden(why.to_owned()), "insufficient_permissions")
         }
