@@ -66,6 +66,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         input::bodies::SCENARIOS,
         input::sources::SCENARIOS,
         input::values::SCENARIOS,
+        integrations::refusals::SCENARIOS,
         integrations::run_log::SCENARIOS,
         integrations::taking::SCENARIOS,
         integrations::triggering::SCENARIOS,

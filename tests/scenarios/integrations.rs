@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use self::Vendor::{BusinessCentral, Dataverse, Xledger};
 use crate::world::{Session, World, fresh};
 
+pub mod refusals;
 pub mod run_log;
 pub mod taking;
 pub mod triggering;

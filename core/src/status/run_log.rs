@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 
 use super::visible;
 use crate::error::{Error, Fault};
-use crate::model::{Owner, Person, Run, RunId, SourceId, SourceKind, Work, WorkspaceId};
+use crate::model::{Owner, Person, Run, RunId, SourceId, SourceKind, Work, WorkspaceId, is_id};
 use crate::plane::Plane;
 use crate::store::Store;
 use crate::trigger::Asker;
@@ -57,7 +57,7 @@ async fn by_id(plane: &Plane, ids: &[RunId], takes: impl Fn(&Run) -> bool) -> Re
 
 async fn of_integrations(plane: &Plane, person: &Person, logged: &Logged, takes: impl Fn(&Run) -> bool) -> Result<Vec<Run>, Fault> {
     let workspaces: BTreeSet<WorkspaceId> = match &logged.workspaces {
-        Some(named) => named.iter().filter(|workspace| person.role_in(workspace).is_some()).cloned().collect(),
+        Some(named) => named.iter().filter(|workspace| is_id(workspace.as_str()) && person.role_in(workspace).is_some()).cloned().collect(),
         None => visible(plane, person).await?.into_iter().collect(),
     };
     let mut found = Vec::new();
