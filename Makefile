@@ -1,8 +1,8 @@
 # The few commands there are. `make` alone lists them; CI runs `check` and `test`.
 #
 # Each installs what it needs first, on a machine that has Rust, a C compiler, make, npm, python3 and python3-venv. Tools of
-# Cargo go where cargo puts them, and only if they are missing; tools of Python go to .venv, in the versions below; the
-# browser's go to tests/console/node_modules, in those of its lock file.
+# Cargo go where cargo puts them, and only if they are missing; tools of Python go to .venv, in the versions below; those
+# of npm go to tests/console/node_modules and tests/supabase/node_modules, in those of their lock files.
 
 NEXTEST := 0.9.151
 DENY    := 0.20.2
@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 unexport CARGO_TARGET_DIR # SAM looks for what was built in ./target, whatever this says
 
-.PHONY: help check test console sim planted coverage bench deploy infra advisories recorded tools nextest deny machete python browser terminal
+.PHONY: help check test console supabase sim planted coverage bench deploy infra advisories recorded tools nextest deny machete python node browser client terminal
 .DEFAULT_GOAL := help
 
 help: ## lists these
@@ -32,16 +32,21 @@ check: deny machete ## format, lints, documentation, licences and sources of dep
 	cargo deny check licenses bans sources
 	cargo machete --with-metadata
 
-test: nextest python recorded browser terminal ## all tests, with the line coverage of core/; those of the deployed stack on an AWS emulator
+test: nextest python recorded browser client terminal ## all tests, with the line coverage of core/; those of the deployed stack on an AWS emulator
 	$(MAKE) --no-print-directory sim HISTORIES=500
 	$(MAKE) --no-print-directory planted
 	$(MAKE) --no-print-directory console
+	$(MAKE) --no-print-directory supabase
 	sam build --config-env emulator
 	tests/coverage.py --nextest --build '-p pullcord' -- --workspace
 
 console: browser ## the console's tests, in a browser
 	cargo build -p pullcord -p pullcord-forge
 	cd tests/console && npm test
+
+supabase: client ## Supabase's client, as it comes from npm
+	cargo build -p pullcord -p pullcord-forge
+	cd tests/supabase && npm test
 
 # HISTORIES, and the steps of each; `target/sim/sim replay SEED` tells one.
 HISTORIES ?= 10000
@@ -74,7 +79,7 @@ advisories: deny ## known vulnerabilities of dependencies; needs the advisory da
 recorded: python ## fetches the traffic that others recorded of GitHub, for the tests that read it
 	@tests/recorded/fetch.py target/recorded
 
-tools: nextest deny machete python browser terminal ## installs everything that the others install
+tools: nextest deny machete python browser client terminal ## installs everything that the others install
 
 # A tool runs for seconds here and would be optimised for minutes, so it is built fast instead, and what two of them
 # share is built once. Cargo finds the ones that are there by themselves: `cargo deny` is `cargo-deny`.
@@ -97,16 +102,24 @@ python:
 		.venv/bin/pip install --quiet --disable-pip-version-check $(patsubst %,'%',$(PYTHON)) && \
 		echo '$(PYTHON)' >.venv/versions; }
 
-# The browser is the distribution's, unless CHROMIUM names another; so is Node, unless it is older than what drives it.
-browser: python
+# Node is the distribution's, unless it is older than what runs in it.
+node: python
+	@{ npm --version && node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; } >/dev/null 2>&1 || { \
+		echo 'installing $(NODE) to .venv' && .venv/bin/pip install --quiet --disable-pip-version-check '$(NODE)'; }
+
+modules = @cmp --silent tests/$(1)/package-lock.json tests/$(1)/node_modules/installed || { \
+	(cd tests/$(1) && npm ci --no-audit --no-fund --silent) && \
+	cp tests/$(1)/package-lock.json tests/$(1)/node_modules/installed; }
+
+client: node
+	$(call modules,supabase)
+
+# The browser is the distribution's, unless CHROMIUM names another.
+browser: node
 	@test -n "$$CHROMIUM" || command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
 		echo 'installing chromium' && as_root=$$([ "$$(id -u)" = 0 ] || echo sudo) && $$as_root apt-get update --quiet && \
 		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends chromium; }
-	@{ npm --version && node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; } >/dev/null 2>&1 || { \
-		echo 'installing $(NODE) to .venv' && .venv/bin/pip install --quiet --disable-pip-version-check '$(NODE)'; }
-	@cmp --silent tests/console/package-lock.json tests/console/node_modules/installed || { \
-		(cd tests/console && npm ci --no-audit --no-fund --silent) && \
-		cp tests/console/package-lock.json tests/console/node_modules/installed; }
+	$(call modules,console)
 
 # The terminal that the command line is looked at in.
 terminal:

@@ -203,7 +203,7 @@ pub fn lowered(floor: u64, limit: Option<u64>) -> u64 {
 /// Gives the cooldown back that a run started which then did nothing.
 fn give_back(gate: &mut Gate, run: &Run) {
     let did_nothing = run.part_no == 0 && matches!(run.status, RunStatus::Failed | RunStatus::Cancelled);
-    if did_nothing && gate.cool_run == Some(run.id) && gate.refunds < MOST_REFUNDS && !is_planted(Bug::NoRefund) {
+    if did_nothing && gate.cool_run == Some(run.id) && !gate.cool_stays && gate.refunds < MOST_REFUNDS && !is_planted(Bug::NoRefund) {
         (gate.cool_until, gate.cool_run, gate.cool_since) = (None, None, None);
         gate.refunds += 1;
     }
@@ -238,6 +238,7 @@ fn take(gate: &Gate, displaced: Option<&Run>, asked: &Asked) -> Gate {
         taken.cool_until = Some(asked.now.plus(asked.cooldown));
         taken.cool_run = Some(asked.run);
         taken.cool_since = Some(asked.now);
+        taken.cool_stays = asked.rule.keeps;
     }
     taken.version += 1;
     taken

@@ -137,11 +137,12 @@ fn the_gate_that_opens_belongs_to_its_new_holder() {
 /// of 3.5 do neither.
 #[test]
 fn each_surface_has_its_own_rule() {
-    let both = CooldownRule { obeys: true, starts: true };
-    let neither = CooldownRule { obeys: false, starts: false };
+    let both = CooldownRule { obeys: true, starts: true, keeps: false };
+    let neither = CooldownRule { obeys: false, starts: false, keeps: false };
     for (surface, rule, trigger) in [
         (Surface::Native, both, Trigger::Manual),
         (Surface::Ops, both, Trigger::Ops),
+        (Surface::Integrations, CooldownRule { keeps: true, ..both }, Trigger::Manual),
         (Surface::Projects, neither, Trigger::Manual),
         (Surface::Schedule, neither, Trigger::Schedule),
     ] {

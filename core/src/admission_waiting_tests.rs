@@ -280,6 +280,26 @@ fn cooldowns_are_given_back_three_times() {
     assert_eq!(after(2, &run(NEW, RunStatus::Completed)), (true, 0), "a success starts the count anew");
 }
 
+/// S3.7: where triggers are counted, what came of one gives nothing back. The next one
+/// of another surface has a cooldown like any other.
+#[test]
+fn a_trigger_that_counts_keeps_its_cooldown() {
+    let counted = asked(Surface::Integrations);
+    for status in [RunStatus::Failed, RunStatus::Cancelled] {
+        let freed = release(&opened(&gate(Synced), &counted), &run(NEW, status), Counted::default(), at(9)).expect("it is the holder");
+        assert_eq!((freed.cool_until, freed.cool_run, freed.refunds), (Some(at(300)), Some(NEW), 0), "{status:?}");
+        let later = Asked { run: OTHER, now: at(300), ..asked(Surface::Native) };
+        let freed = release(&opened(&freed, &later), &run(OTHER, status), Counted::default(), at(309)).expect("it is the holder");
+        assert_eq!((freed.cool_until, freed.refunds), (None, 1), "{status:?}");
+    }
+    let taken = opened(&gate(Synced), &Asked { run: OLD, ..counted });
+    let Admission::Take { gate: replaced, .. } = admit(&taken, Some(&leased(RunStatus::Running, 60)), &answering(OnConflict::Restart))
+    else {
+        panic!("whoever replaces it is not held back by its cooldown")
+    };
+    assert_eq!((replaced.cool_run, replaced.refunds), (Some(NEW), 0));
+}
+
 /// Who is displaced before it did anything has its cooldown given back, too: what
 /// comes instead may be one that starts none.
 #[test]

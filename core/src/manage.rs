@@ -27,6 +27,7 @@ mod looked_at;
 mod schedules;
 mod sources;
 
+pub use check::is_integration_type;
 pub use given::CredentialGiven;
 pub use items::{Made, NewItem, link_item, make_item};
 pub use looked_at::HealthGiven;

@@ -17,6 +17,10 @@ use crate::store::keys::Key;
 use crate::store::{HeldPage, ItemFilter, ItemPage};
 use crate::trigger::{Asker, quota_key};
 
+mod run_log;
+
+pub use run_log::{Logged, run_log};
+
 /// Between two looks at a run that someone waits for: soon at first, and never
 /// more than half a second late.
 const FIRST_LOOK: Duration = Duration::from_millis(40);

@@ -1,91 +1,33 @@
 // Pullcord as a browser meets it: a `pullcord up` of its own on a port of its own, a simulated forge beside it, and a
 // Chromium that looks at them. Nothing here sleeps; everything waits for what it wants to see.
 
-import { spawn } from "node:child_process";
-import { createHmac } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { callers, ended, started, tokenOf, until, upFrom } from "./processes.js";
+
+export { tokenOf, until };
 
 const here = dirname(fileURLToPath(import.meta.url));
-const binaries = join(process.env.CARGO_TARGET_DIR ?? join(here, "../../target"), "debug");
-const secret = "known-to-everybody-and-only-for-these-tests";
 /** Where screenshots go. */
 export const pictures = join(here, "screenshots");
-
-/** A bearer token for somebody, as an identity provider would make it. */
-export function tokenOf(user, seconds = 3600) {
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const head = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: user, exp: Math.floor(Date.now() / 1000) + seconds })}`;
-  return `${head}.${createHmac("sha256", secret).update(head).digest("base64url")}`;
-}
-
-/** Starts a program; ready once it says so. */
-function started(name, args, environment = {}) {
-  const program = spawn(join(binaries, name), args, { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
-  process.once("exit", () => program.kill("SIGKILL"));
-  let said = "";
-  return new Promise((resolve, reject) => {
-    program.once("error", reject);
-    program.once("exit", (code) => reject(new Error(`${name} ended with ${code}: ${said.slice(-2000)}`)));
-    program.stderr.on("data", (data) => (said = (said + data).slice(-20_000)));
-    program.stdout.on("data", (data) => {
-      said += data;
-      const ready = /^ready (\S+)$/mu.exec(said);
-      if (ready) resolve({ program, url: ready[1], said });
-    });
-  });
-}
-
-function ended({ program }, signal = "SIGTERM") {
-  if (program.exitCode !== null || program.signalCode !== null) return undefined;
-  return new Promise((resolve) => {
-    program.once("exit", resolve);
-    program.kill(signal);
-  });
-}
 
 /** A world, whose `close` ends all of it. */
 export async function world({ environment = {} } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "pullcord-console-"));
   const documents = join(folder, "documents");
   mkdirSync(documents);
-  const settings = {
-    PULLCORD_JWT_SECRET: secret,
-    PULLCORD_TICK: "PT1S",
-    PULLCORD_DOCUMENT_ROOTS: documents,
-    PULLCORD_LOG: "warn",
-    ...environment,
-  };
-  const up = (listen) => started("pullcord", ["up", "--no-demo", "--listen", listen, "--data", join(folder, "data")], settings);
-  const [forge, first] = await Promise.all([started("forge", []), up("127.0.0.1:0")]);
+  const up = (listen) => upFrom(join(folder, "data"), { PULLCORD_DOCUMENT_ROOTS: documents, ...environment }, listen);
+  const [forge, first] = await Promise.all([started("forge", []), up()]);
   const browser = await chromium.launch({
     executablePath: chromiumPath(),
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--host-resolver-rules=MAP pullcord.test 127.0.0.1"],
   });
   let local = first;
   const url = first.url;
-
-  async function api(method, path, body, user = "admin") {
-    const reply = await fetch(url + path, {
-      method,
-      headers: { authorization: `Bearer ${tokenOf(user)}`, ...(body ? { "content-type": "application/json" } : {}) },
-      body: body ? JSON.stringify(body) : undefined,
-    });
-    const text = await reply.text();
-    if (!reply.ok) throw new Error(`${method} ${path} answered ${reply.status} ${text}`);
-    return text ? JSON.parse(text) : null;
-  }
-
-  async function tell(command, fields = {}) {
-    const reply = await fetch(`${forge.url}/_forge/${command}`, { method: "POST", body: JSON.stringify(fields) });
-    if (!reply.ok) throw new Error(`the forge answered ${reply.status} to ${command}: ${await reply.text()}`);
-  }
-
-  /** What the forge was asked on a path. */
-  const asked = async (path) => (await fetch(`${forge.url}/_forge/journal?to=${encodeURIComponent(path)}`)).json();
+  const { api, tell, asked } = callers(url, forge.url);
 
   /** Lets go what hangs, once the request that is to hang has come. */
   async function release(repository, nth) {
@@ -198,15 +140,4 @@ function chromiumPath() {
 export async function picture(page, name) {
   mkdirSync(pictures, { recursive: true });
   await page.screenshot({ path: join(pictures, `${name}.png`) });
-}
-
-/** Waits until an asynchronous condition holds. */
-export async function until(holds, what) {
-  const deadline = Date.now() + 20_000;
-  while (Date.now() < deadline) {
-    const found = await holds();
-    if (found) return found;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error(`it never came to be: ${what}`);
 }

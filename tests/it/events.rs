@@ -42,6 +42,15 @@ async fn given(folder: &Path) -> (Bench, Forge, String) {
         ..NewSource::default()
     };
     manage::create_source(&bench.plane, &asker, &demo, source).await.unwrap();
+    let books = NewSource {
+        id: "demo-books".into(),
+        kind: Some(SourceKind::Integration),
+        provider: Some("xledger".into()),
+        entities: vec!["projects".into()],
+        base_url: Some(format!("{}/xledger/demo", forge.base_url())),
+        ..NewSource::default()
+    };
+    manage::create_source(&bench.plane, &asker, &demo, books).await.unwrap();
     let path = Some(folder.to_str().unwrap().to_owned());
     manage::create_project(&bench.plane, &asker, &demo, NewProject { id: "handbook".into(), name: "Handbook".into(), path }).await.unwrap();
     manage::grant(&bench.plane, asker.user(), &WorkspaceId::deployment(), "mia", pullcord_core::model::Role::Admin).await.unwrap();
@@ -55,6 +64,7 @@ async fn every_sample_event_is_served() {
     let expected = BTreeMap::from([
         ("api-health", "200 healthy"),
         ("api-hooks-github", "202 queued"),
+        ("api-integrations-sync", "200 pending"),
         ("api-native-run", "200 queued"),
         ("api-native-sync", "409 SYNC_IN_PROGRESS"),
         ("api-projects-sync", "202 Sync started"),

@@ -15,7 +15,10 @@ pub mod links;
 pub mod looking;
 pub mod mistakes;
 pub mod refusals;
+pub mod refusing;
+pub mod run_log;
 pub mod taking;
+pub mod triggering;
 
 /// Who is asked. The simulated forge is all of them at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

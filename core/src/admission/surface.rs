@@ -7,12 +7,16 @@ use crate::model::Trigger;
 pub struct CooldownRule {
     pub obeys: bool,
     pub starts: bool,
+    /// Whether the one it starts stays even if the run comes to nothing: where
+    /// triggers are counted, and not what came of them.
+    pub keeps: bool,
 }
 
 impl CooldownRule {
     /// What people ask for obeys a cooldown and starts one, however late it runs.
-    pub const FULL: Self = Self { obeys: true, starts: true };
-    pub const NONE: Self = Self { obeys: false, starts: false };
+    pub const FULL: Self = Self { obeys: true, starts: true, keeps: false };
+    pub const COUNTED: Self = Self { keeps: true, ..Self::FULL };
+    pub const NONE: Self = Self { obeys: false, starts: false, keeps: false };
 }
 
 /// The door in the wall that a trigger came through. Each obeys its own rules.
@@ -27,6 +31,8 @@ pub enum Surface {
     Issues,
     /// The workspaces of surface 3.1.
     Workspaces,
+    /// The integrations of surface 3.4.
+    Integrations,
     /// A workspace run, for one of its sources.
     Child,
     Schedule,
@@ -38,6 +44,7 @@ impl Surface {
     pub fn cooldown_rule(self) -> CooldownRule {
         match self {
             Self::Native | Self::Ops | Self::Workspaces => CooldownRule::FULL,
+            Self::Integrations => CooldownRule::COUNTED,
             Self::Projects | Self::Issues | Self::Child | Self::Schedule | Self::Webhook => CooldownRule::NONE,
         }
     }
@@ -49,7 +56,7 @@ impl Surface {
 
     pub fn trigger(self) -> Trigger {
         match self {
-            Self::Native | Self::Projects | Self::Issues | Self::Workspaces => Trigger::Manual,
+            Self::Native | Self::Projects | Self::Issues | Self::Workspaces | Self::Integrations => Trigger::Manual,
             Self::Ops => Trigger::Ops,
             Self::Child => Trigger::Workspace,
             Self::Schedule => Trigger::Schedule,

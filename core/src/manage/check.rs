@@ -15,6 +15,12 @@ const MOST_ENTITIES: usize = 20;
 /// The longest secret of a webhook that is kept.
 const LONGEST_SECRET: usize = 1024;
 
+/// Whether an integration could be called so.
+pub fn is_integration_type(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
 /// Complaints, as they come up.
 pub(super) struct Check<'a> {
     pub(super) plane: &'a Plane,
@@ -108,8 +114,7 @@ impl Check<'_> {
 
     /// The name by which its workspace has one integration.
     pub(super) fn integration_type(&mut self, name: &str) {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
-        if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
+        if !is_integration_type(name) {
             self.complain("integration_type", "must be 1 to 64 characters of a-z, 0-9, dash and underscore");
         }
     }

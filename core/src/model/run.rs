@@ -118,6 +118,9 @@ pub struct Run {
     pub source: Option<SourceId>,
     #[serde(default, rename = "source_kind")]
     pub kind: Option<SourceKind>,
+    /// Of an integration: what its workspace knew it by.
+    #[serde(default)]
+    pub integration_type: Option<String>,
     /// The workspace run whose child it is.
     #[serde(default)]
     pub parent: Option<RunId>,
@@ -262,6 +265,7 @@ impl Run {
             workspace,
             source: None,
             kind: None,
+            integration_type: None,
             parent: None,
             work: Work::Sync,
             status: RunStatus::Queued,

@@ -244,6 +244,9 @@ pub struct Gate {
     pub cool_run: Option<RunId>,
     #[serde(default)]
     pub cool_since: Option<Moment>,
+    /// Whether it stays even if that run comes to nothing.
+    #[serde(default)]
+    pub cool_stays: bool,
     #[serde(default)]
     pub last_synced_at: Option<Moment>,
     #[serde(default)]

@@ -148,17 +148,17 @@ impl Store {
 
     /// Runs of a source or workspace, newest first.
     pub async fn runs_of(&self, owner: &Owner, before: Option<RunId>, limit: usize) -> Result<Vec<Run>, Fault> {
-        let top = before.map_or_else(|| "r#~".to_owned(), |id| format!("r#{id}"));
-        let query = Query {
-            index: None,
-            hash: keys::owner_partition(owner),
-            range: Range::Between("r#".into(), top),
-            // The range includes the run the cursor names.
-            limit: Some(limit + 1),
-            newest_first: true,
-        };
+        self.runs_from(owner, before, limit, true).await
+    }
+
+    /// Runs of a source or workspace on one side of one of them, which is left out.
+    pub async fn runs_from(&self, owner: &Owner, place: Option<RunId>, limit: usize, newest_first: bool) -> Result<Vec<Run>, Fault> {
+        let at = |otherwise: &str| place.map_or_else(|| otherwise.to_owned(), |id| format!("r#{id}"));
+        let range = if newest_first { Range::Between("r#".into(), at("r#~")) } else { Range::Between(at("r#"), "r#~".into()) };
+        // The range includes the run that is left out.
+        let query = Query { index: None, hash: keys::owner_partition(owner), range, limit: Some(limit + 1), newest_first };
         let runs = self.table.query(query).await?.into_iter().map(decode).collect::<Result<Vec<Run>, _>>()?;
-        Ok(runs.into_iter().filter(|run| Some(run.id) != before).take(limit).collect())
+        Ok(runs.into_iter().filter(|run| Some(run.id) != place).take(limit).collect())
     }
 
     /// Runs of everything in a workspace, newest first, with the place of each.

@@ -194,6 +194,12 @@ impl Store {
         Ok(found.map(|listing| SourceId::known(listing.id)))
     }
 
+    /// The sources that are a workspace's integrations.
+    pub async fn integrations(&self, workspace: &WorkspaceId) -> Result<Vec<SourceId>, Fault> {
+        let found: Vec<Listing> = self.read_all(keys::workspace_partition(workspace), "I#").await?;
+        Ok(found.into_iter().map(|listing| SourceId::known(listing.id)).collect())
+    }
+
     pub async fn source(&self, id: &SourceId) -> Result<Option<Source>, Fault> {
         self.read(&keys::source(id)).await
     }

@@ -305,6 +305,7 @@ impl Attempt<'_> {
             workspace: workspace.clone(),
             source: source.map(|source| source.id.clone()),
             kind,
+            integration_type: source.and_then(|source| source.integration_type.clone()),
             parent: ask.parent,
             work: ask.work,
             status: RunStatus::Queued,

@@ -31,6 +31,23 @@ pub(crate) struct RequestId(pub(crate) String);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// How the paths of triggers end.
+const TRIGGERS: [&str; 3] = ["/sync", "/sync/trigger", "/trigger_integration_sync"];
+
+/// What pages send along: our own clients', and that of Supabase.
+const SENT: [&str; 10] = [
+    "apikey",
+    "idempotency-key",
+    "last-event-id",
+    "prefer",
+    "accept-profile",
+    "content-profile",
+    "x-client-info",
+    "x-retry-count",
+    "range",
+    "range-unit",
+];
+
 /// Gives a request its id, times it, and puts the id on the reply and into the
 /// problem, if there is one.
 pub(crate) async fn identified(State(api): State<Api>, mut request: Request, next: Next) -> Response {
@@ -39,7 +56,7 @@ pub(crate) async fn identified(State(api): State<Api>, mut request: Request, nex
     telemetry::note_cold_start(&plane.config, if plane.config.stream { "stream" } else { "api" }, began);
     let id = plane.chance.id(began).to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let is_trigger = request.method() == Method::POST && request.uri().path().ends_with("/sync");
+    let is_trigger = request.method() == Method::POST && TRIGGERS.iter().any(|end| request.uri().path().ends_with(end));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -47,7 +64,7 @@ pub(crate) async fn identified(State(api): State<Api>, mut request: Request, nex
             tracing::error!(decision = "request.failed", request = id, %method, path, error = fault);
         }
         let headers = response.headers().clone();
-        response = problem.about(&id).into_response();
+        response = problem.about(&id, &path).into_response();
         // What outer layers added to the reply stays.
         for (name, value) in &headers {
             if !response.headers().contains_key(name) {
@@ -126,13 +143,9 @@ pub(crate) fn cors(config: &Config) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            HeaderName::from_static("apikey"),
-            HeaderName::from_static("idempotency-key"),
-            HeaderName::from_static("last-event-id"),
-        ])
-        .expose_headers([REQUEST_ID, header::RETRY_AFTER, header::LOCATION])
+        .allow_headers(
+            [header::AUTHORIZATION, header::CONTENT_TYPE].into_iter().chain(SENT.map(HeaderName::from_static)).collect::<Vec<_>>(),
+        )
+        .expose_headers([REQUEST_ID, header::RETRY_AFTER, header::LOCATION, header::CONTENT_RANGE])
         .max_age(Duration::from_mins(10))
 }

@@ -17,6 +17,7 @@ pub mod auth;
 pub mod checked;
 mod edge;
 mod openapi;
+mod postgrest;
 pub mod problem;
 mod surfaces;
 
@@ -77,6 +78,7 @@ fn described() -> OpenApiRouter<Api> {
         .merge(surfaces::projects::routes())
         .merge(surfaces::issues::routes())
         .merge(surfaces::workspaces::routes())
+        .merge(surfaces::integrations::routes())
         .merge(surfaces::families::routes())
         .merge(surfaces::hooks::routes())
         .merge(surfaces::issue_items::routes())

@@ -9,6 +9,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 
 use crate::Api;
+use crate::postgrest;
 
 /// What is true of all routes.
 pub(crate) fn head() -> OpenApi {
@@ -18,7 +19,7 @@ pub(crate) fn head() -> OpenApi {
             InfoBuilder::new()
                 .title("Pullcord")
                 .version(env!("CARGO_PKG_VERSION"))
-                .description(Some("Syncing on demand. Every error is a problem document (application/problem+json); the code says which."))
+                .description(Some("Syncing on demand. Every error is a problem document (application/problem+json), and under /rest/v1 one of PostgREST; the code says which."))
                 .build(),
         )
         .components(Some(ComponentsBuilder::new().security_scheme("bearer", bearer).build()))
@@ -49,10 +50,15 @@ fn with_problems(mut description: Value) -> Value {
         "type": "object", "required": ["type", "title", "status", "code", "message", "request_id"],
         "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},
             "code": {"type": "string"}, "message": {"type": "string"}, "request_id": {"type": "string"}}}}}});
-    for path in description.get_mut("paths").and_then(Value::as_object_mut).into_iter().flat_map(|paths| paths.values_mut()) {
-        for operation in path.as_object_mut().into_iter().flat_map(|operations| operations.values_mut()) {
+    let text = || json!({"type": "string"});
+    let in_postgrest = json!({"description": "an error, as PostgREST tells it", "content": {"application/json": {"schema": {
+        "type": "object", "required": ["code", "message", "details", "hint"],
+        "properties": {"code": text(), "message": text(), "details": text(), "hint": {"type": "null"}}}}}});
+    for (path, operations) in description.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten() {
+        let told = if postgrest::is_spoken_at(path) { &in_postgrest } else { &problem };
+        for operation in operations.as_object_mut().into_iter().flat_map(|operations| operations.values_mut()) {
             if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-                responses.insert("default".into(), problem.clone());
+                responses.insert("default".into(), told.clone());
             }
         }
     }
@@ -102,7 +108,7 @@ fn page(description: &Value) -> String {
          section{{border-top:1px solid #8884;padding:.5rem 0}}h2{{font-size:1rem;margin:.5rem 0}}p{{margin:.25rem 0}}\
          code{{overflow-wrap:anywhere}}b{{display:inline-block;min-width:4.5rem}}</style>\
          <h1>Pullcord API</h1><p>The same as data: <a href=\"/openapi.json\">openapi.json</a>. Every call needs a bearer token unless it says otherwise; \
-         every error is a problem document.</p>{body}</html>"
+         every error is a problem document, and under <code>/rest/v1</code> one of PostgREST.</p>{body}</html>"
     )
 }
 

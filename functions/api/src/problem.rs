@@ -1,4 +1,5 @@
-//! From what went wrong to a reply: `application/problem+json`.
+//! From what went wrong to a reply: `application/problem+json`, or as PostgREST would
+//! say it.
 //!
 //! The one place where errors of the domain meet HTTP, in an exhaustive match.
 //! Inside detail of a fault goes to the log under the request's id and never
@@ -12,6 +13,8 @@ use pullcord_core::error::Complaint;
 use pullcord_core::views::ProgressView;
 use pullcord_core::{Error, Fault, Refusal};
 use serde_json::{Map, Value, json};
+
+use crate::postgrest;
 
 /// A kind of problem, as docs/problems.md explains it.
 #[derive(Debug)]
@@ -72,6 +75,8 @@ pub struct Problem {
     status: StatusCode,
     fields: Map<String, Value>,
     retry_after: Option<u64>,
+    /// Whether it is told as PostgREST tells errors.
+    in_postgrest: bool,
     /// For the log only.
     pub(crate) fault: Option<String>,
 }
@@ -84,7 +89,7 @@ impl Problem {
             "detail": detail, "code": kind.code, "message": detail,
         });
         let fields = if let Value::Object(fields) = fields { fields } else { Map::new() };
-        Self { status: StatusCode::from_u16(kind.status).unwrap_or_default(), fields, retry_after: None, fault: None }
+        Self { status: StatusCode::from_u16(kind.status).unwrap_or_default(), fields, retry_after: None, in_postgrest: false, fault: None }
     }
 
     #[must_use]
@@ -103,8 +108,9 @@ impl Problem {
         self.fields.get("code").and_then(Value::as_str).unwrap_or_default()
     }
 
-    pub(crate) fn about(self, request: &str) -> Self {
-        self.with("request_id", request)
+    /// As the caller at `path` is to read it.
+    pub(crate) fn about(self, request: &str, path: &str) -> Self {
+        Self { in_postgrest: postgrest::is_spoken_at(path), ..self.with("request_id", request) }
     }
 
     fn retry_after(mut self, seconds: u64) -> Self {
@@ -208,9 +214,13 @@ impl IntoResponse for Problem {
     /// Carries itself along, so that the outermost layer can add the request's
     /// id and log what the caller may not read.
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(Value::Object(self.fields.clone()))).into_response();
+        let mut response = if self.in_postgrest {
+            (self.status, Json(postgrest::error(self.status, &self.fields))).into_response()
+        } else {
+            let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+            (self.status, kind, Value::Object(self.fields.clone()).to_string()).into_response()
+        };
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"pullcord\""));
         }

@@ -3,6 +3,7 @@
 pub(crate) mod console;
 pub(crate) mod families;
 pub(crate) mod hooks;
+pub(crate) mod integrations;
 pub(crate) mod issue_items;
 pub(crate) mod issues;
 pub(crate) mod people;
@@ -16,3 +17,4 @@ pub(crate) mod workspaces;
 mod asking;
 pub(crate) mod deciding;
 mod ids;
+mod words;

@@ -58,7 +58,7 @@ impl From<Blocked> for OnBlocked {
 }
 
 /// The same options where a body is inconvenient.
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct TriggerQuery {

@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::ids;
+use super::super::words::words;
 use super::named;
 use crate::Api;
 use crate::auth::Caller;
@@ -171,14 +172,7 @@ impl ResultsView {
 
 /// A run's status in this surface's words.
 pub(super) fn spoken(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Queued | RunStatus::Parked => "pending",
-        RunStatus::Running | RunStatus::Cancelling => "in_progress",
-        RunStatus::Paused => "paused",
-        RunStatus::Completed | RunStatus::CompletedWithWarnings => "completed",
-        RunStatus::Failed => "failed",
-        RunStatus::Cancelled => "cancelled",
-    }
+    words(status).issues
 }
 
 pub(super) fn warnings(run: &Run) -> Vec<ErrorView> {

@@ -1,0 +1,21 @@
+//! What each surface calls the status of a run: the one table.
+
+use pullcord_core::model::RunStatus;
+
+/// A status, in the words of the surfaces that have their own for it.
+pub(super) struct Words {
+    pub(super) issues: &'static str,
+    pub(super) integrations: &'static str,
+}
+
+pub(super) fn words(status: RunStatus) -> Words {
+    let (issues, integrations) = match status {
+        RunStatus::Queued | RunStatus::Parked => ("pending", "pending"),
+        RunStatus::Running | RunStatus::Cancelling => ("in_progress", "running"),
+        RunStatus::Paused => ("paused", "paused"),
+        RunStatus::Completed | RunStatus::CompletedWithWarnings => ("completed", "succeeded"),
+        RunStatus::Failed => ("failed", "failed"),
+        RunStatus::Cancelled => ("cancelled", "cancelled"),
+    };
+    Words { issues, integrations }
+}
