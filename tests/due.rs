@@ -55,7 +55,7 @@ pub async fn dispatch(plane: &Plane) {
 pub async fn runs(plane: &Plane, count: usize) -> BTreeMap<usize, usize> {
     let mut by_runs = BTreeMap::new();
     for number in 0..count {
-        let rows = plane.store.rows(&Owner::Source(SourceId::known(&format!("due-{number}")))).await.unwrap().unwrap();
+        let rows = plane.store.rows(&Owner::Source(SourceId::known(format!("due-{number}")))).await.unwrap().unwrap();
         assert!(rows.latest.iter().all(|run| run.scheduled_for.is_some()));
         *by_runs.entry(rows.latest.len()).or_default() += 1;
     }
