@@ -95,7 +95,7 @@ pub(super) fn run_of(answer: &Value) -> String {
 
 /// An error in PostgREST's form; its details.
 #[track_caller]
-pub(super) fn refused(answer: &Answer, status: u16, message: &str) -> String {
+pub(in crate::scenarios) fn refused(answer: &Answer, status: u16, message: &str) -> String {
     let body = &answer.body;
     assert_eq!((answer.status, body["message"].as_str()), (status, Some(message)), "{}", answer.text);
     assert_eq!(body["code"], format!("PT{status}"), "{}", answer.text);
