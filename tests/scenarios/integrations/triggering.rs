@@ -95,7 +95,7 @@ pub(super) fn run_of(answer: &Value) -> String {
 
 /// An error in PostgREST's form; its details.
 #[track_caller]
-pub(super) fn refused(answer: &Answer, status: u16, message: &str) -> String {
+pub(in crate::scenarios) fn refused(answer: &Answer, status: u16, message: &str) -> String {
     let body = &answer.body;
     assert_eq!((answer.status, body["message"].as_str()), (status, Some(message)), "{}", answer.text);
     assert_eq!(body["code"], format!("PT{status}"), "{}", answer.text);
@@ -154,10 +154,11 @@ async fn what_runs_is_in_the_way(world: &World) {
 
     // What an operator began is in the way, too.
     let given = ready(world).await;
-    given.silence();
+    let before = given.silence();
     let by_ops = world.ops(json!({"op": "trigger", "source": given.source, "reason": "asked by phone"})).await;
     let run = by_ops["run"]["id"].as_str().unwrap();
     assert!(refused(&given.admin.post(RPC, given.named()).await, 409, "sync_already_in_progress").contains(run));
+    given.forge.wait_for(&given.listing(given.vendor.entities()[0]), before + 1).await;
     world.forge.release();
     given.admin.ended(run).await;
 }

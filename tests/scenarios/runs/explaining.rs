@@ -19,7 +19,7 @@ crate::scenarios![
     whoever_sees_a_source_is_given_an_explanation,
 ];
 
-const CHECKS: [&str; 6] = ["role", "running", "cooldown", "quota", "confirmation", "credential"];
+const CHECKS: [&str; 7] = ["role", "running", "cooldown", "quota", "confirmation", "credential", "window"];
 /// What can be said of a run that is in the way, and of a rule that is.
 const WAYS: [&str; 5] =
     ["onConflict=reject", "onConflict=attach", "onConflict=followUp", "onBlocked=park", "onConflict=followUp&onBlocked=park"];
