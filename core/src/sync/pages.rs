@@ -187,7 +187,8 @@ impl<'a> Reading<'a> {
                     None => None,
                 }
             };
-            let (committed, early) = futures::join!(reader.commit(held, page, again), fetching);
+            // The request goes out first: an embedded table writes without ever waiting.
+            let (early, committed) = futures::join!(fetching, reader.commit(held, page, again));
             self.state = committed?;
             self.whereabouts.written();
             let Some(next) = next else {
