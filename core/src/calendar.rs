@@ -20,6 +20,10 @@ pub const SHORTEST_EVERY: Duration = Duration::from_mins(1);
 pub const LONGEST_EVERY: Duration = Duration::from_hours(366 * 24);
 pub const LONGEST_WINDOW: Duration = Duration::from_hours(31 * 24);
 pub const MOST_WINDOWS: usize = 20;
+/// Windows that are passed over in a row when the next times are looked for, and missed
+/// periods that are counted one by one.
+const MOST_JUMPS: usize = 800;
+const MOST_COUNTED: usize = 2_000;
 
 /// The first period of a schedule that is later than `after`; none if there will
 /// never be one.
@@ -29,33 +33,76 @@ pub fn next(schedule: &Schedule, after: Moment) -> Option<Moment> {
 
 /// The next periods, as many as asked for, that no window denies.
 pub fn upcoming(schedule: &Schedule, after: Moment, most: usize) -> Vec<Moment> {
-    let Some(beat) = Beat::of(schedule) else { return Vec::new() };
-    // Windows may deny them all; then none is shown of as many as a person would wait for.
-    let periods = std::iter::successors(beat.next(after), |last| beat.next(*last)).take(most * 200);
-    periods.filter(|at| denied(schedule, *at).is_none()).take(most).collect()
+    let (Some(beat), windows) = (Beat::of(schedule), Windows::of(schedule)) else { return Vec::new() };
+    let (mut found, mut after) = (Vec::new(), after);
+    for _ in 0..most + MOST_JUMPS {
+        let Some(at) = beat.next(after).filter(|_| found.len() < most) else { break };
+        after = match windows.opens(at) {
+            None => {
+                found.push(at);
+                at
+            }
+            // Nothing begins before that, however many periods lie between.
+            Some(opens) => Moment(opens.0 - 1).max(at),
+        };
+    }
+    found
 }
 
 /// The newest period that is due by now, of those from `due` on, and how many come
 /// before it: a late tick begins one, however many it missed.
 pub fn newest_due(schedule: &Schedule, due: Moment, now: Moment) -> (Moment, u64) {
     let Some(beat) = Beat::of(schedule) else { return (due, 0) };
-    let later = std::iter::successors(Some(due), |last| beat.next(*last)).take_while(|at| *at <= now).skip(1);
+    if let Beat::Every { every, .. } = beat {
+        let missed = (now.0 - due.0).max(0) / every;
+        return (Moment(due.0 + missed * every), missed as u64);
+    }
+    // Of a clock that stood still for months they are not all counted.
+    let later = std::iter::successors(Some(due), |last| beat.next(*last)).take_while(|at| *at <= now).skip(1).take(MOST_COUNTED);
     later.fold((due, 0), |(_, missed), at| (at, missed + 1))
 }
 
 /// Why a schedule's period may not begin at `at`, if a window denies it.
 pub fn denied(schedule: &Schedule, at: Moment) -> Option<String> {
-    let open = |window: &Window| -> bool {
-        let lasts = Duration::from_millis(window.lasts);
-        let times = Times::of(&window.cron, window.timezone.as_deref().unwrap_or(&schedule.timezone));
-        times.ok().and_then(|times| times.next(at.minus(lasts))).is_some_and(|began| began <= at)
-    };
-    let of = |rule: WindowRule| schedule.windows.iter().filter(move |window| window.rule == rule);
-    if let Some(window) = of(WindowRule::Deny).find(|window| open(window)) {
+    let windows = Windows::of(schedule);
+    if let Some((window, _)) = windows.0.iter().find(|(window, times)| window.rule == WindowRule::Deny && ends(window, times, at).is_some())
+    {
         return Some(format!("a window denies it: {}", describe(window)));
     }
-    let allows = of(WindowRule::Allow).any(open);
-    (!allows && of(WindowRule::Allow).next().is_some()).then(|| "it lies outside the windows that allow it".to_owned())
+    windows.opens(at).map(|_| "it lies outside the windows that allow it".to_owned())
+}
+
+/// The windows of a schedule, read.
+struct Windows<'a>(Vec<(&'a Window, Times)>);
+
+impl<'a> Windows<'a> {
+    fn of(schedule: &'a Schedule) -> Self {
+        let times = |window: &'a Window| Times::of(&window.cron, window.timezone.as_deref().unwrap_or(&schedule.timezone)).ok();
+        Self(schedule.windows.iter().filter_map(|window| Some((window, times(window)?))).collect())
+    }
+
+    /// If periods are denied at `at`: when that may be over at the earliest.
+    fn opens(&self, at: Moment) -> Option<Moment> {
+        let of = |rule: WindowRule| self.0.iter().filter(move |(window, _)| window.rule == rule);
+        if let Some(end) = of(WindowRule::Deny).filter_map(|(window, times)| ends(window, times, at)).max() {
+            return Some(end);
+        }
+        if of(WindowRule::Allow).next().is_none() || of(WindowRule::Allow).any(|(window, times)| ends(window, times, at).is_some()) {
+            return None;
+        }
+        Some(of(WindowRule::Allow).filter_map(|(_, times)| times.next(at)).min().unwrap_or(Moment(i64::MAX)))
+    }
+}
+
+/// When a window ends that is open at `at`.
+fn ends(window: &Window, times: &Times, at: Moment) -> Option<Moment> {
+    let lasts = Duration::from_millis(window.lasts);
+    // Of several beginnings the last one counts.
+    let mut began = times.next(at.minus(lasts)).filter(|began| *began <= at)?;
+    while let Some(later) = times.next(began).filter(|later| *later <= at) {
+        began = later;
+    }
+    Some(began.plus(lasts))
 }
 
 fn describe(window: &Window) -> String {

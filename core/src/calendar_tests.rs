@@ -157,6 +157,24 @@ fn windows_deny_what_lies_in_them_or_outside() {
     assert_eq!(shown, ["2026-11-20T18:00:00Z", "2026-11-20T21:00:00Z", "2026-11-21T06:00:00Z", "2026-11-21T09:00:00Z"]);
 }
 
+/// However many periods lie in a window, the next time after it is found.
+#[test]
+fn long_windows_are_passed_over() {
+    let window = |rule, cron: &str, hours: u64| Window { rule, cron: cron.to_owned(), lasts: hours * 3_600_000, timezone: None };
+    let night = Schedule { windows: vec![window(WindowRule::Deny, "0 22 * * *", 8)], ..every(60_000, "2026-11-20T00:00:00Z") };
+    let work = Schedule { windows: vec![window(WindowRule::Allow, "0 8 * * 1-5", 9)], ..cron("*/5 * * * *", "UTC") };
+    let never = Schedule { windows: vec![window(WindowRule::Deny, "0 5 * * *", 2)], ..cron("0 6 * * *", "UTC") };
+    for (schedule, from, expected) in [
+        (&night, "2026-11-20T22:10:00Z", vec!["2026-11-21T06:00:00Z", "2026-11-21T06:01:00Z"]),
+        (&work, "2026-11-20T17:00:00Z", vec!["2026-11-23T08:00:00Z", "2026-11-23T08:05:00Z"]),
+        (&work, "2026-11-23T16:50:00Z", vec!["2026-11-23T16:55:00Z", "2026-11-24T08:00:00Z"]),
+        (&never, "2026-11-20T00:00:00Z", vec![]),
+    ] {
+        let shown: Vec<String> = upcoming(schedule, moment(from), 2).into_iter().map(Moment::rfc3339).collect();
+        assert_eq!(shown, expected, "{schedule:?} from {from}");
+    }
+}
+
 #[test]
 fn what_cannot_be_understood_is_told_on_one_line() {
     for (text, zone, part) in [

@@ -16,6 +16,7 @@ use crate::plane::Plane;
 use crate::providers::{self, Reply, Verdict, judge};
 use crate::queue::Job;
 use crate::store::Store;
+use crate::sync::redacted;
 
 pub const SHORTEST_EVERY: Duration = Duration::from_mins(15);
 pub const LONGEST_EVERY: Duration = Duration::from_hours(7 * 24);
@@ -86,44 +87,33 @@ fn noted(health: &Health, state: HealthState, why: &str, now: Moment) -> Health 
     known
 }
 
-/// Has workers look at what is due, each of it once.
-pub(crate) async fn ask(plane: &Plane, due: Vec<Health>, now: Moment) -> Result<usize, Fault> {
-    let mut asked = 0;
-    for health in due {
-        // Should its message be lost, it is looked at a while later.
-        let moved = Health { due_at: Some(now.plus(SHORTEST_EVERY)), version: health.version + 1, ..health.clone() };
-        if plane.store.move_due(vec![Store::health_write(&moved, health.version)?]).await? {
-            plane.queue.send(&Job::Probe { source: health.source.clone() }, &health.workspace, Duration::ZERO).await?;
-            asked += 1;
-        }
-    }
-    Ok(asked)
-}
-
-/// Looks at the other side of a source, if that is still wanted.
-pub(crate) async fn look(plane: &Plane, id: &SourceId) -> Result<(), Fault> {
-    let (source, known) = futures::try_join!(plane.store.source(id), plane.store.health(id))?;
-    let Some(source) = source.filter(|source| source.deleted_at.is_none()) else { return Ok(()) };
-    let (Some(check), Some(mut known)) = (source.health.clone(), known) else { return Ok(()) };
-    if known.due_at.is_none() {
-        return Ok(());
-    }
-    let seen = see(plane, &source, &check).await?;
-    let now = plane.clock.now();
-    tracing::info!(decision = "health.looked", workspace = %source.workspace, source = %source.id, seen = ?seen);
-    for _ in 0..MOST_RACES {
-        let looked = looked(&known, &check, &seen, now);
-        if plane.store.move_due(vec![Store::health_write(&looked, known.version)?]).await? {
-            return Ok(());
-        }
-        let Some(now_is) = plane.store.health(id).await? else { return Ok(()) };
-        known = now_is;
+/// Has a worker look at what is due, once.
+pub(crate) async fn ask(plane: &Plane, health: Health, now: Moment) -> Result<(), Fault> {
+    // Should its message be lost, it is looked at a while later.
+    let moved = Health { due_at: Some(now.plus(SHORTEST_EVERY)), version: health.version + 1, ..health.clone() };
+    if plane.store.move_due(vec![Store::health_write(&moved, health.version)?]).await? {
+        let job = Job::Probe { source: health.source, version: moved.version };
+        plane.queue.send(&job, &health.workspace, Duration::ZERO).await?;
     }
     Ok(())
 }
 
+/// Looks at the other side of a source, if that is still wanted: a message that came
+/// twice, or late, has nothing to do.
+pub(crate) async fn look(plane: &Plane, id: &SourceId, version: u64) -> Result<(), Fault> {
+    let (source, known) = futures::try_join!(plane.store.source(id), plane.store.health(id))?;
+    let Some(source) = source.filter(|source| source.deleted_at.is_none()) else { return Ok(()) };
+    let (Some(check), Some(known)) = (source.health.clone(), known.filter(|known| known.version == version)) else { return Ok(()) };
+    let seen = see(plane, &source, &check).await?;
+    let now = plane.clock.now();
+    tracing::info!(decision = "health.looked", workspace = %source.workspace, source = %source.id, seen = ?seen);
+    // Whoever changed it meanwhile knows better.
+    plane.store.move_due(vec![Store::health_write(&looked(&known, &check, &seen, now), known.version)?]).await.map(drop)
+}
+
 async fn see(plane: &Plane, source: &Source, check: &HealthCheck) -> Result<Seen, Fault> {
     let provider = source.provider.as_deref().and_then(providers::named);
+    let mut secret = None;
     let (outgoing, asked) = match (&check.url, provider) {
         (Some(url), _) => (Outgoing { method: Method::Head, url: url.clone(), ..Outgoing::default() }, None),
         (None, None) => return Ok(Seen::Unwell("this build does not know its provider".to_owned())),
@@ -131,7 +121,11 @@ async fn see(plane: &Plane, source: &Source, check: &HealthCheck) -> Result<Seen
             let secret_headers = match &source.credential {
                 None => Vec::new(),
                 Some(sealed) => match minting::show(plane, source, sealed, provider).await? {
-                    Shown::Ready { credential, .. } => provider.authorize(&credential),
+                    Shown::Ready { credential, .. } => {
+                        let headers = provider.authorize(&credential);
+                        secret = Some(credential.token);
+                        headers
+                    }
                     Shown::Unreadable(why) => return Ok(Seen::Unwell(why)),
                     Shown::Not(_, verdict) => return Ok(of(verdict, check)),
                 },
@@ -153,9 +147,12 @@ async fn see(plane: &Plane, source: &Source, check: &HealthCheck) -> Result<Seen
     };
     Ok(match plane.http.send(outgoing).await {
         Err(why) => Seen::Unwell(why.to_string()),
+        // Whoever does not know this way to ask is there.
+        Ok(reply) if asked.is_none() && reply.status == 501 => Seen::Well("it answered 501".to_owned()),
         Ok(reply) => match of(judged(&reply), check) {
             Seen::Well(_) => Seen::Well(format!("it answered {}", reply.status)),
-            other => other,
+            Seen::Unwell(why) => Seen::Unwell(redacted(&why, secret.as_deref())),
+            Seen::Limited(why) => Seen::Limited(redacted(&why, secret.as_deref())),
         },
     })
 }
@@ -177,10 +174,13 @@ fn of(verdict: Verdict, check: &HealthCheck) -> Seen {
 pub(crate) async fn learn(plane: &Plane, run: &Run) {
     let Some(id) = run.source.as_ref().filter(|_| run.scheduled_for.is_some()) else { return };
     let told = async {
-        let (source, known) = futures::try_join!(plane.store.source(id), plane.store.health(id))?;
-        let (Some(check), Some(known)) = (source.and_then(|source| source.health), known) else { return Ok(()) };
-        if let Some(next) = ran(&known, &check, run, plane.clock.now()) {
-            plane.store.move_due(vec![Store::health_write(&next, known.version)?]).await?;
+        for _ in 0..MOST_RACES {
+            let (source, known) = futures::try_join!(plane.store.source(id), plane.store.health(id))?;
+            let (Some(check), Some(known)) = (source.and_then(|source| source.health), known) else { break };
+            let Some(next) = ran(&known, &check, run, plane.clock.now()) else { break };
+            if plane.store.move_due(vec![Store::health_write(&next, known.version)?]).await? {
+                break;
+            }
         }
         Ok::<(), Fault>(())
     };

@@ -30,6 +30,22 @@ fn paused(seconds: i64) -> Run {
     Run { paused_at: Some(at(-seconds)), waited: 5_000, resumes_at: Some(at(0)), next_send_at: Some(at(90)), ..run(Paused) }
 }
 
+/// S3.39: five minutes late are on time, and a moment more is a warning; of a run that
+/// was claimed before it is told no more.
+#[test]
+fn a_run_that_begins_over_five_minutes_late_says_so() {
+    for (late, warns) in [(0, false), (300_000, false), (300_001, true), (2_400_000, true)] {
+        let scheduled = Run { scheduled_for: Some(Moment(NOW.0 - late)), ..new() };
+        let claimed = claim(&scheduled, 0, "a worker", NOW, LEASE).expect("claimed");
+        let warned: Vec<&str> = claimed.warnings.iter().map(|warning| warning.code.as_str()).collect();
+        assert_eq!(warned, if warns { vec!["SCHEDULE_DRIFT"] } else { vec![] }, "{late}");
+        assert_eq!(drift_at_start(&claimed, NOW.plus(LEASE)), Some(Duration::from_millis(late as u64)));
+    }
+    let begun = Run { scheduled_for: Some(at(-4_000)), ..run(Paused) };
+    assert_eq!(claim(&begun, begun.epoch, "another", NOW, LEASE).expect("claimed").warnings, Vec::new());
+    assert_eq!(drift_at_start(&new(), NOW), None);
+}
+
 /// A limit is waited out by a delayed message, and beyond what a message can be
 /// delayed by the tick.
 #[test]

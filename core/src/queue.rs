@@ -28,7 +28,7 @@ pub enum Job {
     Validate { source: SourceId, fingerprint: String },
     /// See how the other side of a source is.
     #[serde(rename = "probe.v1")]
-    Probe { source: SourceId },
+    Probe { source: SourceId, version: u64 },
     /// Be there: something is about to begin.
     #[serde(rename = "warm.v1")]
     Warm,

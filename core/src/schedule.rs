@@ -38,9 +38,7 @@ pub struct Ticked {
 
 /// Looks at everything that is due.
 pub async fn tick(plane: &Plane) -> Result<Ticked, Fault> {
-    // What is due is begun though runs cannot be looked at, and the other way round.
-    let periods = Box::pin(periods::begin(plane)).await;
-    let mut ticked = Ticked { periods: periods.as_ref().copied().unwrap_or_default(), ..Ticked::default() };
+    let mut ticked = Ticked::default();
     let open = loop {
         let now = plane.clock.now();
         let open = plane.store.open().await?;
@@ -66,11 +64,12 @@ pub async fn tick(plane: &Plane) -> Result<Ticked, Fault> {
         }
     };
     ticked.stalled = silent(plane, open).await?.len();
+    ticked.periods = Box::pin(periods::begin(plane)).await?;
     let now = plane.clock.now();
     let Periods { begun, skipped } = ticked.periods;
     info!(decision = "tick", sent = ticked.sent, ended = ticked.ended, stalled = ticked.stalled, begun, skipped);
     crate::telemetry::emit(&plane.config, now, &[("StalledRuns", ticked.stalled as f64, "Count")], &[]);
-    periods.map(|_| ticked)
+    Ok(ticked)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -124,8 +124,8 @@ pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, F
             crate::credential::validate(plane, source, fingerprint).await?;
             return Ok(Slice::Validated);
         }
-        Job::Probe { source } => {
-            Box::pin(crate::health::look(plane, source)).await?;
+        Job::Probe { source, version } => {
+            Box::pin(crate::health::look(plane, source, *version)).await?;
             return Ok(Slice::Looked);
         }
         Job::Warm => return Ok(Slice::Warmed),

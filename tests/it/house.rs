@@ -144,6 +144,11 @@ async fn the_template_grants_what_no_emulator_checks() {
     let opens = "Action: kms:Decrypt Resource: !GetAtt Key.Arn Condition: { \"Null\": { \"kms:EncryptionContext:workspace\": \"true\" } }";
     assert_eq!(api.matches("kms:Decrypt").count(), api.matches(opens).count(), "the api may open secrets of webhooks, and no credential");
     assert!(!role("SchedulerRole").contains("kms:"), "the scheduler needs no key");
+    // S3.39: the alarm and the warning of a run are of the same minutes.
+    let drift = template.split("\n  DriftAlarm:\n").nth(1).and_then(|alarm| alarm.split("Threshold: ").nth(1)).expect("an alarm");
+    assert_eq!(drift.split_whitespace().next(), Some(pullcord_core::moves::MOST_DRIFT.as_secs().to_string().as_str()));
+    // S3.32: how much memory a function has is said, and can be said otherwise.
+    assert_eq!(template.matches("Type: AWS::Serverless::Function").count(), template.matches("MemorySize: !Ref ").count());
     for needed in [
         "RecursiveLoop: Allow",
         "ReportBatchItemFailures",

@@ -87,7 +87,7 @@ impl History {
         let what = match &job {
             Job::Sync { run, .. } => run.to_string(),
             Job::Validate { source, .. } => format!("the credential of {source}"),
-            Job::Probe { source } => format!("the health of {source}"),
+            Job::Probe { source, .. } => format!("the health of {source}"),
             Job::Warm => "being there".to_owned(),
         };
         let worker = tokio::spawn(async move {

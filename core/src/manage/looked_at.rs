@@ -53,7 +53,14 @@ pub(super) async fn write(plane: &Plane, source: &Source) -> Result<Write, Fault
     }
     let known = plane.store.health(&source.id).await?;
     let seen = known.as_ref().map_or(0, |known| known.version);
-    let fresh = unknown(source, plane.clock.now());
-    let health = known.map_or(fresh.clone(), |known| Health { due_at: fresh.due_at, failures: 0, version: known.version + 1, ..known });
+    let now = plane.clock.now();
+    let health = match known {
+        None => unknown(source, now),
+        // However often somebody changes it, it is not looked at more often than that.
+        Some(known) => {
+            let due_at = known.history.last().map_or(now, |last| last.at.plus(SHORTEST_EVERY).max(now));
+            Health { due_at: Some(due_at), failures: 0, version: known.version + 1, ..known }
+        }
+    };
     Store::health_write(&health, seen)
 }

@@ -41,10 +41,15 @@ pub async fn set_schedule(plane: &Plane, asker: &Asker, id: &SourceId, given: &S
             return Ok(schedule);
         }
         let known = plane.store.period(id).await?;
-        let seen = known.map_or(0, |period| period.version);
-        let due_at = calendar::next(&schedule, now).ok_or_else(|| Error::invalid("cron", "never comes"))?;
+        let seen = known.as_ref().map_or(0, |period| period.version);
+        let same = |known: &&Period| (&known.schedule.rhythm, &known.schedule.timezone) == (&schedule.rhythm, &schedule.timezone);
+        // A period that is due and was not begun yet is not passed over by that.
+        let overdue = known.as_ref().filter(same).map(|known| known.due_at).filter(|due| *due <= now);
+        let due_at = overdue.or_else(|| calendar::next(&schedule, now)).ok_or_else(|| Error::invalid("cron", "never comes"))?;
         let (source, workspace) = (id.clone(), before.workspace.clone());
-        let period = Period { source, workspace, schedule: schedule.clone(), due_at, warmed_for: None, version: seen + 1 };
+        // What was read of a schedule that is gone is not taken for this one.
+        let version = (seen + 1).max(u64::try_from(now.0).unwrap_or(0));
+        let period = Period { source, workspace, schedule: schedule.clone(), due_at, warmed_for: None, version };
         let mut changed = before.clone();
         changed.schedule = Some(schedule.clone());
         changed.version += 1;

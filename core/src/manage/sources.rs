@@ -233,7 +233,7 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         // What was seen of the old place says nothing of the new one.
         let mut with = if moves { Store::forgotten_streams(&before) } else { Store::forgotten_entities(&before, &source) };
         with.push(audit);
-        if change.health.is_some() {
+        if source.health != before.health {
             with.push(looked_at::write(plane, &source).await?);
         }
         if plane.store.change_source(&source, before.version, with_gate, with).await? {

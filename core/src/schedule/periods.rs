@@ -14,12 +14,13 @@ use crate::admission::{OnBlocked, OnConflict, Surface};
 use crate::calendar;
 use crate::clock::Moment;
 use crate::error::{Error, Fault};
-use crate::model::{Person, Role, RunId, UserId};
+use crate::model::{Health, Person, Role, RunId, UserId};
 use crate::plane::Plane;
 use crate::planted::{Bug, is_planted};
 use crate::queue::Job;
 use crate::store::conditions::{self, Write};
 use crate::store::items::Audit;
+use crate::store::keys;
 use crate::store::{Period, Store};
 use crate::trigger::{Answer, Ask, Asker, IdempotencyKey, trigger};
 
@@ -29,6 +30,8 @@ use super::{AT_ONCE, SIDE_BY_SIDE};
 /// tick has to look for that.
 const WARM_BEFORE: Duration = Duration::from_secs(30);
 const LOOK_AHEAD: Duration = Duration::from_secs(90);
+/// After this the next tick goes on: a function has a minute, and others are due, too.
+const LONGEST: Duration = Duration::from_secs(25);
 /// So many runs of a tick begin in a second: what is due at the same minute is not
 /// asked of a provider in the same second.
 const A_SECOND: u64 = 25;
@@ -56,17 +59,15 @@ enum Came {
 
 /// Begins what is due.
 pub(super) async fn begin(plane: &Plane) -> Result<Periods, Fault> {
-    let mut periods = Periods::default();
+    let (mut periods, began) = (Periods::default(), plane.clock.now());
     loop {
         let now = plane.clock.now();
         let found = plane.store.clock_due(now.plus(LOOK_AHEAD), AT_ONCE).await?;
         let (mut due, ahead): (Vec<Period>, Vec<Period>) = found.periods.into_iter().partition(|period| period.due_at <= now);
-        warm(plane, ahead, now).await;
-        let looks = found.looks.into_iter().filter(|health| health.due_at.is_some_and(|at| at <= now)).collect();
-        if let Err(why) = crate::health::ask(plane, looks, now).await {
-            tracing::warn!(decision = "health.unasked", error = %why, "the next tick asks");
-        }
-        if due.is_empty() {
+        if due.is_empty() || now.since(began) > LONGEST {
+            let looks = found.looks.into_iter().filter(|health| health.due_at.is_some_and(|at| at <= now));
+            stream::iter(looks).for_each_concurrent(SIDE_BY_SIDE, |health| look(plane, health, now)).await;
+            stream::iter(ahead).for_each_concurrent(SIDE_BY_SIDE, |period| warm(plane, period, now)).await;
             return Ok(periods);
         }
         // Two ticks at once go different ways through what is due.
@@ -94,6 +95,14 @@ pub(super) async fn begin(plane: &Plane) -> Result<Periods, Fault> {
     }
 }
 
+/// Has the other side of an integration looked at.
+async fn look(plane: &Plane, health: Health, now: Moment) {
+    let source = health.source.clone();
+    if let Err(why) = crate::health::ask(plane, health, now).await {
+        tracing::warn!(decision = "health.unasked", source = %source, error = %why, "a later tick asks");
+    }
+}
+
 /// When the run at this place of a tick is to be seen by a worker.
 fn spread(place: usize) -> Duration {
     Duration::from_secs(place as u64 / A_SECOND).min(LONGEST_SPREAD)
@@ -104,6 +113,8 @@ async fn one(plane: &Plane, period: Period, delay: Duration, now: Moment) -> Res
     let denied = calendar::denied(&period.schedule, at).or_else(|| calendar::denied(&period.schedule, now));
     let came = match denied {
         Some(why) => Err(why),
+        // Set anew, or taken away, since it was found due.
+        None if plane.store.period(&period.source).await?.is_none_or(|now_is| now_is.version != period.version) => return Ok(Came::Lost),
         None => run_for(plane, &period, at, delay).await?,
     };
     let mut with = Vec::new();
@@ -121,7 +132,7 @@ async fn one(plane: &Plane, period: Period, delay: Duration, now: Moment) -> Res
         0,
         match &moved {
             Some(moved) => Store::period_write(moved, period.version)?,
-            None => Store::period_delete(&period.source),
+            None => conditions::delete_unchanged("period", keys::period(&period.source), period.version),
         },
     );
     let is_first = plane.store.move_due(with).await?;
@@ -178,18 +189,19 @@ fn record<const COUNT: usize>(
 
 /// Has a worker be there when a period comes, where that is wanted. Nothing depends
 /// on it.
-async fn warm(plane: &Plane, ahead: Vec<Period>, now: Moment) {
-    for period in ahead.into_iter().filter(|period| period.schedule.prewarm && period.warmed_for != Some(period.due_at)) {
-        let delay = period.due_at.since(now).saturating_sub(WARM_BEFORE);
-        let warmed = Period { warmed_for: Some(period.due_at), version: period.version + 1, ..period.clone() };
-        let sent = async {
-            if plane.store.move_due(vec![Store::period_write(&warmed, period.version)?]).await? {
-                plane.queue.send(&Job::Warm, &period.workspace, delay).await?;
-            }
-            Ok::<(), Fault>(())
-        };
-        if let Err(why) = sent.await {
-            tracing::warn!(decision = "schedule.unwarmed", source = %period.source, error = %why);
+async fn warm(plane: &Plane, period: Period, now: Moment) {
+    if !period.schedule.prewarm || period.warmed_for == Some(period.due_at) {
+        return;
+    }
+    let delay = period.due_at.since(now).saturating_sub(WARM_BEFORE);
+    let warmed = Period { warmed_for: Some(period.due_at), version: period.version + 1, ..period.clone() };
+    let sent = async {
+        if plane.store.move_due(vec![Store::period_write(&warmed, period.version)?]).await? {
+            plane.queue.send(&Job::Warm, &period.workspace, delay).await?;
         }
+        Ok::<(), Fault>(())
+    };
+    if let Err(why) = sent.await {
+        tracing::warn!(decision = "schedule.unwarmed", source = %period.source, error = %why);
     }
 }

@@ -44,7 +44,7 @@ pub const ROWS: &[RowKind] = &[
     row("token_listing", "W#{workspace}", "T#{id}"),
     row("workspace_listing", "W#*", "L#{workspace}"),
     row("quota", "W#{workspace}", "Q#{host}#{principal}#{resource}"),
-    row("minted", "W#{workspace}", "K#{fingerprint}"),
+    row("minted", "W#{workspace}", "K#{fingerprint}#{host}"),
     row("deployment_key", "W#*", "K"),
     row("project", "P#{project}", "~C"),
     row("source", "S#{source}", "~C"),

@@ -12,6 +12,10 @@ impl Store {
         self.table.get(&keys::minted(workspace, fingerprint)).await?.map(decode).transpose()
     }
 
+    pub async fn forget_minted(&self, workspace: &WorkspaceId, fingerprint: &str) -> Result<(), Fault> {
+        self.table.commit(vec![conditions::delete("minted", keys::minted(workspace, fingerprint))]).await.map(drop)
+    }
+
     /// Keeps one in the place of the one before. Of two that were minted side by side
     /// both are good, so it does not matter which stays.
     pub async fn save_minted(&self, workspace: &WorkspaceId, fingerprint: &str, token: &MintedToken) -> Result<(), Fault> {

@@ -92,6 +92,9 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
     };
     let ended = Box::pin(reading.pages(held, request)).await;
     reading.purse.settle(held.plane).await;
+    if matches!(&ended, Ok(End::Failed { code: "CREDENTIAL_REJECTED" | "PERMISSION_MISSING", .. })) {
+        minting::forget(held.plane, source, reading.provider).await;
+    }
     if let (Some(accepted), Ok(_)) = (reading.accepted, &ended) {
         crate::credential::learn(held.plane, source, accepted).await;
     }

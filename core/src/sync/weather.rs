@@ -13,6 +13,8 @@ use crate::providers::{PageRequest, Verdict, Wait};
 /// Tries at one request before a run is given up.
 pub(super) const MOST_TRIES: u32 = 5;
 
+/// Many that wait for the same do not come back in the same moment.
+const MOST_JITTER: Duration = Duration::from_secs(10);
 /// A gate is not held longer for a limit.
 const LONGEST_WAIT: Duration = Duration::from_hours(25);
 /// As much of a provider's words as is shown.
@@ -75,7 +77,7 @@ impl Reading<'_> {
             Wait::Until(until) => until.since(now).max(Duration::from_secs(1)),
             // A hiccup often is over at once; what lasts is given a minute and more.
             Wait::Unknown if tries == 1 && code == "PROVIDER_UNAVAILABLE" => Duration::from_secs(1),
-            Wait::Unknown => Duration::from_mins(1 << (tries - 1).min(4)) + held.plane.chance.jitter(Duration::from_secs(10)),
+            Wait::Unknown => unknown(tries) + held.plane.chance.jitter(MOST_JITTER),
         };
         if span > LONGEST_WAIT {
             let hours = span.as_secs() / 3600;
@@ -99,9 +101,14 @@ impl Reading<'_> {
     }
 }
 
+/// How long nobody knows how long to wait: a minute, and twice as long each time.
+fn unknown(tries: u32) -> Duration {
+    Duration::from_mins(1 << (tries - 1).min(4))
+}
+
 impl Verdict {
     /// The same verdict without a secret that the provider may have repeated.
-    pub(super) fn redacted(self, secret: Option<&str>) -> Self {
+    pub(crate) fn redacted(self, secret: Option<&str>) -> Self {
         let clean = |text: String| redacted(&text, secret);
         match self {
             Self::Readable => Self::Readable,
@@ -146,7 +153,20 @@ pub(super) fn origin(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::redacted;
+    use super::{MOST_JITTER, MOST_TRIES, redacted, unknown};
+    use crate::chance::Chance;
+
+    /// S2.117: a minute, doubled each time, and up to ten seconds more; five tries.
+    #[test]
+    fn a_wait_of_unknown_length_doubles() {
+        let chance = Chance::seeded(7);
+        for (tries, seconds) in (1..MOST_TRIES).zip([60, 120, 240, 480]) {
+            let spans: Vec<u64> = (0..50).map(|_| (unknown(tries) + chance.jitter(MOST_JITTER)).as_secs()).collect();
+            assert!(spans.iter().all(|span| (seconds..=seconds + 10).contains(span)), "{tries}: {spans:?}");
+            assert!(spans.iter().any(|span| *span != spans[0]), "all at once: {spans:?}");
+        }
+        assert_eq!(MOST_TRIES, 5);
+    }
 
     /// S2.83: however a provider repeats a secret, it is not passed on.
     #[test]

@@ -60,7 +60,8 @@ impl Apps for GitHubApps {
 
     fn minted(&self, reply: &Reply) -> Result<Minted, Unreadable> {
         let unreadable = |why: &dyn std::fmt::Display| Unreadable(format!("not a token of an installation: {why}"));
-        let answer: Answer = serde_json::from_slice(&reply.body).map_err(|why| unreadable(&why))?;
+        // Not in the parser's words, which may repeat what it met.
+        let answer: Answer = serde_json::from_slice(&reply.body).map_err(|_| unreadable(&"it has none, or not in this form"))?;
         let expires_at = Moment::parse(&answer.expires_at).ok_or_else(|| unreadable(&"it does not say when it expires"))?;
         Ok(Minted { credential: Credential { token: answer.token }, expires_at })
     }
