@@ -225,6 +225,7 @@ impl Reader {
 mod tests {
     use super::*;
 
+    /// S3.34: a request to a provider has a whole minute.
     #[test]
     fn defaults_are_those_of_the_list_and_every_mistake_is_named() {
         let config = Config::read(|_| None).expect("defaults are valid");

@@ -274,6 +274,7 @@ fn last4(token: &str) -> String {
 mod tests {
     use super::*;
 
+    /// S2.83: what is sealed shows no more than its end, and neither for another source nor with another key is it opened.
     #[tokio::test]
     async fn a_credential_opens_for_its_own_source_only() {
         let vault = Vault::File { key: [7; 32] };

@@ -145,6 +145,7 @@ async fn play_theme(stack: Deployed, scenarios: Vec<Scenario>) -> Vec<&'static s
     failed
 }
 
+/// S0.42, S2.89: every scenario, through the functions, the table and the queues of the stack; the providers are played.
 #[test]
 fn the_deployed_stack_keeps_every_promise() {
     // All of them, unless whoever works on some says which.
@@ -163,7 +164,7 @@ fn the_deployed_stack_keeps_every_promise() {
     assert!(failed.is_empty(), "{} scenarios failed on the deployed stack: {failed:#?}", failed.len());
 }
 
-/// The policies are enforced, and none is wider than it must be where it counts:
+/// S3.11: the policies are enforced, and none is wider than it must be where it counts:
 /// with one permission taken away, the scenario that needs it fails.
 #[test]
 fn a_permission_less_is_a_promise_less() {

@@ -21,6 +21,7 @@ async function underWay(options) {
 
 const hundred = (page) => page.getByRole("dialog").locator(".facts", { hasText: "100" }).waitFor();
 
+// S2.51: and what the sync came to is shown at its end.
 test("a stream that breaks is taken up again where it was", async () => {
   const { repository, page, open } = await underWay();
   const resumed = [];
@@ -52,6 +53,7 @@ for (const [how, hinder] of [
       }),
   ],
 ]) {
+  // S2.52: the dialog asks how far the run is.
   test(`where the stream ${how}, asking and waiting takes its place`, async () => {
     const { repository, page, open, requests } = await underWay();
     await hinder(page);

@@ -14,6 +14,7 @@ const sync = (page) => page.locator("button.sync").first().click();
 /** Holds a page of a repository back until the forge is told to release it. */
 const hang = (repository, nth = 1) => there.tell("script", { on: repository.issues, nth, times: 1, behaviour: { kind: "hang" } });
 
+// S2.2, S2.49, S2.56, S3.18, S3.21: a press opens the dialog, which shows how far it is; its run is followed to the end without asking.
 test("a sync is followed from the press to what it came to", async () => {
   const slug = await there.workspace();
   const repository = await there.repository(slug, 260);
@@ -50,6 +51,7 @@ test("a sync is followed from the press to what it came to", async () => {
   assert.deepEqual(errors, []);
 });
 
+// S2.50, S2.121, S3.17, S3.19, S3.31: a spinner is seen before anything has answered.
 test("a press is answered within a tenth of a second", async () => {
   const slug = await there.workspace();
   const repository = await there.repository(slug, 3);
@@ -117,6 +119,7 @@ test("a cooldown counts down, and parks what may not run yet", async () => {
   assert.deepEqual(errors, []);
 });
 
+// S2.47: the button is at the settings of a source too.
 test("a cooldown that ends offers the sync that was refused", async () => {
   const slug = await there.workspace("PT3S");
   const repository = await there.repository(slug, 3);
@@ -164,6 +167,7 @@ test("a quota that is nearly used up is shown, and refuses", async () => {
   assert.deepEqual(errors, []);
 });
 
+// S2.48: that a webhook delivers by itself is said, and whether to sync all the same is asked.
 test("what is unusual has to be confirmed", async () => {
   const slug = await there.workspace();
   const repository = await there.repository(slug, 3, { webhook: { active: true } });
@@ -236,6 +240,7 @@ test("a run is cancelled from its dialog and from its page", async () => {
   assert.deepEqual(errors, []);
 });
 
+// S2.55: in a sentence for people.
 test("a failure says what it means and what to do, and is tried again", async () => {
   const slug = await there.workspace();
   const repository = await there.repository(slug, 3);

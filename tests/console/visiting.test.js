@@ -159,6 +159,7 @@ test("every page can be linked to, and an address that leads nowhere says so", a
   assert.deepEqual(errors, []);
 });
 
+// S2.54, S2.90: from a key that is pressed to what the sync counted and to the items that it brought.
 test("everything can be done with the keyboard", async () => {
   const slug = await there.workspace();
   const { id } = await there.repository(slug, 5);

@@ -156,7 +156,7 @@ fn external(number: u64) -> String {
     format!("{ISSUE}{number}")
 }
 
-/// S2.112, S2.103: the worker has read that the item is not linked; by the time it
+/// S2.112: the worker has read that the item is not linked; by the time it
 /// writes, it is. To the same entry, to another, or another item to this entry:
 /// there is no second item, and none is lost.
 async fn a_sync_that_is_outrun_looks_again() {
@@ -259,7 +259,7 @@ async fn an_answer_that_is_lost_makes_no_second_item() {
     assert_eq!(given.items().await.len(), 2);
 }
 
-/// Where nothing was ever made by hand, a page costs the read of its items as
+/// S2.32: where nothing was ever made by hand, a page costs the read of its items as
 /// before, and beside it that of one row; no title is looked up.
 async fn sources_without_items_made_by_hand_ask_for_no_titles() {
     let given = given().await;

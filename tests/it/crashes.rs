@@ -73,7 +73,7 @@ impl Process {
     }
 }
 
-/// Killed at ten different moments, the run goes on from its page: five thousand
+/// S2.76: killed at ten different moments, the run goes on from its page: five thousand
 /// items, each counted once, and no page that was done is asked for more than
 /// once again.
 async fn a_killed_sync_goes_on_from_its_page() {

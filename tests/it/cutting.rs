@@ -227,6 +227,7 @@ async fn a_backfill_that_is_cancelled_at_any_page_loses_nothing() {
     backfills(Cut::Cancel).await;
 }
 
+/// S2.88: wherever a limit strikes, the sync waits, goes on and counts every item once.
 async fn a_backfill_that_meets_a_limit_at_any_page_loses_nothing() {
     backfills(Cut::Limit).await;
 }

@@ -127,7 +127,7 @@ async fn the_template_sets_what_the_code_reads() {
     assert_eq!(known.difference(&set).collect::<Vec<_>>(), [&"PULLCORD_TICK"], "the template leaves something unset");
 }
 
-/// What the emulator lets pass though AWS would not.
+/// S3.11: what the emulator lets pass though AWS would not.
 async fn the_template_grants_what_no_emulator_checks() {
     let template = read("infra/template.yaml");
     let role = |name: &str| {

@@ -25,7 +25,7 @@ async fn documents(bench: &Bench) -> (tempfile::TempDir, SourceId) {
     (folder, SourceId::known("docs"))
 }
 
-/// An accepted trigger is three sequential steps, a refusal that the reads show
+/// S2.73: an accepted trigger is three sequential steps, a refusal that the reads show
 /// is two, a lost race three. A call more would show here.
 async fn steps_are_counted() {
     let root = std::env::temp_dir();

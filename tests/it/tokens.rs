@@ -127,7 +127,7 @@ async fn published_keys_are_believed_and_their_rotation_noticed() {
     assert_eq!(me(first.token(claims("mia"))).await.status, 401, "a withdrawn key is none");
 }
 
-/// Invariant 10: a token given to a source is in no file under the data folder,
+/// S2.83, invariant 10: a token given to a source is in no file under the data folder,
 /// and neither is the secret of an API token.
 async fn a_credential_is_found_nowhere() {
     let world = World::local().await;

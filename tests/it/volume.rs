@@ -68,7 +68,7 @@ impl Given {
     }
 }
 
-/// S2.4: seven changed of ten thousand: at most two pages are asked for, and seven
+/// Seven changed of ten thousand: at most two pages are asked for, and seven
 /// items written.
 async fn seven_changes_of_ten_thousand_cost_two_pages_and_seven_writes() {
     let given = given("github", "", &[Stream::Issues]).await;

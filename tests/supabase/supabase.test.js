@@ -97,7 +97,7 @@ test("S3.16, S3.22, S3.24: a trigger gives a run, which is followed to its end",
   assert.deepEqual([listed.error, listed.data], [null, [{ run_id, status: "succeeded" }]]);
 });
 
-test("S3.20: what failed says why, in the log and to whoever reads it", async () => {
+test("what failed says why, in the log and to whoever reads it", async () => {
   const { client, wanted } = await given();
   const { data } = await client.rpc("trigger_integration_sync", wanted);
   const row = await followed(client, data.run_id);
@@ -126,7 +126,7 @@ test("S3.15, S3.29: a type that is not set up, and parameters that there are not
   await refused(client, { ...wanted, role: "admin" }, 400, "validation_failed");
 });
 
-test("S3.12: what runs is in the way", async () => {
+test("S3.12, S3.20: what runs is in the way", async () => {
   const { client, wanted, hangs, asked } = await given();
   await hangs();
   const { data } = await client.rpc("trigger_integration_sync", wanted);

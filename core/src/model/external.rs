@@ -74,7 +74,7 @@ mod tests {
 
     const WEB: &str = "https://github.com/acme/web";
 
-    /// S2.31, S2.112, S2.122: both forms, and what they come to.
+    /// S2.31, S2.87, S2.112, S2.122: both forms, and what they come to.
     #[test]
     fn both_forms_are_read() {
         let table = [
@@ -123,6 +123,7 @@ mod tests {
         }
     }
 
+    /// S2.122: too long, without a web address, or with more or less in it than belongs there.
     #[test]
     fn what_is_no_external_id_is_none() {
         let long = format!("github:https://github.com/acme/{}:issue:17", "w".repeat(500));

@@ -135,7 +135,7 @@ pub fn folded(title: &str) -> String {
 mod tests {
     use super::*;
 
-    /// S2.29: which titles are the same.
+    /// S2.29, S2.87: which titles are the same.
     #[test]
     fn titles_are_compared_without_capitals_and_edges() {
         let same = [

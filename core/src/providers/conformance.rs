@@ -143,6 +143,7 @@ fn beginnings_are_stable_and_go_home() {
     }
 }
 
+/// S2.12, S2.14, S2.86: entries, the next page and what is left of the quota, from replies and without a network.
 #[test]
 fn what_was_recorded_is_read_as_expected() {
     for subject in subjects() {

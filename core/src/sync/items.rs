@@ -211,6 +211,7 @@ mod tests {
         assert_eq!(left, TitlePointer { items: vec!["by-hand-40".into()], version: 9 });
     }
 
+    /// S2.24: a page is written in batches, each as large as a transaction takes.
     #[test]
     fn parts_keep_to_the_limits_of_a_transaction() {
         let small: Vec<_> = (0..250).map(|number| changed(number, 10)).collect();

@@ -133,7 +133,7 @@ async fn while_a_sync_runs_every_other_trigger_is_refused(world: &World) {
     assert_eq!(runs(&developer, &project).await.len(), 2);
 }
 
-/// S1.9, S1.11, S3.6: a project's sync is that of its source: a trigger of the
+/// S1.9, S1.11: a project's sync is that of its source: a trigger of the
 /// native surface is told which run it meets.
 async fn the_native_surface_meets_the_same_sync(world: &World) {
     let tenant = world.tenant().await;

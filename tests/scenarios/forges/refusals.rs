@@ -17,7 +17,7 @@ crate::scenarios![
     a_credential_travels_in_one_header,
 ];
 
-/// S2.13, S2.116: a token that is not accepted any more fails the run at once,
+/// S2.116: a token that is not accepted any more fails the run at once,
 /// whichever stream was asked for, and what was there stays.
 async fn a_revoked_token_is_a_rejected_credential(world: &World) {
     let stories = EVERY.map(async |(provider, stream)| {
@@ -81,7 +81,7 @@ async fn a_missing_scope_is_named(world: &World) {
     }
 }
 
-/// S2.116, invariants: the credential is in the header for it and nowhere else, and
+/// Invariants: the credential is in the header for it and nowhere else, and
 /// every request says who asks.
 async fn a_credential_travels_in_one_header(world: &World) {
     let stories = EVERY.map(async |(provider, stream)| {

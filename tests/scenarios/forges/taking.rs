@@ -17,7 +17,7 @@ crate::scenarios![
     a_pull_request_is_open_or_merged_or_closed,
 ];
 
-/// S2.1, S2.3–S2.10, S2.17, S2.27, S2.31: several pages of any stream become as many
+/// S2.1, S2.3–S2.10, S2.16, S2.17, S2.27, S2.31: several pages of any stream become as many
 /// items, which are known by their forge, their repository and their number. What is
 /// closed stays out.
 async fn a_first_sync_takes_everything_open(world: &World) {

@@ -19,7 +19,7 @@ crate::scenarios![
     of_twenty_that_are_the_same_one_counts,
 ];
 
-/// S2.1: what changed at the forge is here without anybody having asked for it, and
+/// What changed at the forge is here without anybody having asked for it, and
 /// it is on record who did.
 async fn a_delivery_of_every_forge_starts_a_run(world: &World) {
     for sender in [Sender::GitHub, Sender::GitLab, Sender::Bitbucket] {

@@ -16,7 +16,7 @@ crate::scenarios![
     a_repository_is_an_owner_and_a_name,
 ];
 
-/// S2.46: answers 400 for what a kind of source needs and has not, or has and
+/// S2.84: answers 400 for what a kind of source needs and has not, or has and
 /// cannot use.
 async fn a_source_has_what_its_kind_needs(world: &World) {
     let tenant = world.tenant().await;

@@ -114,7 +114,7 @@ async fn a_type_that_is_not_set_up_is_unknown(world: &World) {
     refused(&given.admin.post(RPC, given.named()).await, 400, "unknown_integration_type");
 }
 
-/// S3.20, S3.23: whatever goes wrong under this path is told as PostgREST would.
+/// S3.23: whatever goes wrong under this path is told as PostgREST would.
 async fn what_is_asked_wrongly_is_said_in_the_clients_words(world: &World) {
     let given = ready(world).await;
     for (body, at) in [

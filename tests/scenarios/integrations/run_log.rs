@@ -43,7 +43,7 @@ async fn single(session: &Session<'_>, query: &str) -> Answer {
     Answer::of("GET", &path, request).await
 }
 
-/// S3.8, S3.9, S3.10, S3.21, S3.24, S3.30: from pending to its end, with who and when.
+/// S3.9, S3.10, S3.24: from pending to its end, with who and when.
 async fn a_run_is_followed_to_its_end(world: &World) {
     let given = resting(world).await;
     let coordinator = given.joins("cora", "coordinator").await;
@@ -71,7 +71,7 @@ async fn a_run_is_followed_to_its_end(world: &World) {
     assert_eq!(single(&viewer, &format!("run_id=eq.{run}")).await.is(200), ended);
 }
 
-/// S3.20, S3.23: in a sentence for people.
+/// S3.23: in a sentence for people.
 async fn a_failure_says_why(world: &World) {
     let given = ready(world).await;
     world.forge.script(Fault::on(given.listing(given.vendor.entities()[0]), Behaviour::status(401)));
@@ -188,7 +188,7 @@ async fn what_a_log_cannot_answer_it_says(world: &World) {
     }
 }
 
-/// S3.3, S3.37, S3.38: one engine, whoever asks: what a schedule began is there with the
+/// S3.3, S3.38: one engine, whoever asks: what a schedule began is there with the
 /// time it was due, and starts no rest; an operator's is by hand.
 async fn schedules_and_operators_use_the_same_log(world: &World) {
     let given = resting(world).await;

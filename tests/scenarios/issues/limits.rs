@@ -53,7 +53,7 @@ async fn a_limit_of_unknown_length_pauses_the_run(world: &World) {
     resume(world, &given, id, 3).await;
 }
 
-/// S2.12, S2.13: a used-up quota says when it is full again, and until then
+/// S2.13: a used-up quota says when it is full again, and until then
 /// nothing is asked.
 async fn a_used_up_quota_pauses_the_run_until_its_reset(world: &World) {
     let given = given(world).await;
@@ -90,7 +90,7 @@ async fn resume(world: &World, given: &Given<'_>, id: &str, issues: u64) {
     }
 }
 
-/// S0.25, S0.26, S2.12: with a hundred requests left a manual sync is accepted,
+/// S0.25, S0.26: with a hundred requests left a manual sync is accepted,
 /// with ninety-nine it is refused.
 async fn a_low_quota_refuses_manual_triggers(world: &World) {
     let given = given(world).await;

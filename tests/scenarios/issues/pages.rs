@@ -21,7 +21,7 @@ crate::scenarios![
     nothing_is_missed_while_pages_shift,
 ];
 
-/// S2.5: large repositories refuse page numbers that a client made up.
+/// S2.5, S2.23: large repositories refuse page numbers that a client made up, so each page is asked for as the one before it said.
 async fn links_are_followed_as_they_are(world: &World) {
     let given = given(world).await;
     given.repository.seed(&open(250));

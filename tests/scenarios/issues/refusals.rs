@@ -108,7 +108,7 @@ async fn a_hiccup_is_tried_again(world: &World) {
     futures::future::join_all(stories).await;
 }
 
-/// S2.77, S2.79, S2.117: a provider that stays down gets a minute and more, and
+/// S2.77, S2.117: a provider that stays down gets a minute and more, and
 /// that is visible; nobody sleeps meanwhile.
 async fn a_provider_that_stays_down_is_given_up_visibly(world: &World) {
     let given = given(world).await;
@@ -178,7 +178,7 @@ async fn a_source_in_error_is_synced_again(world: &World) {
     assert_eq!((synced["status"].as_str(), &synced["sync_error"]), (Some("synced"), &Value::Null));
 }
 
-/// S2.116, invariants: the credential is in `Authorization` and nowhere else, and
+/// S2.15, invariants: the credential is in `Authorization` and nowhere else, and
 /// every request says who asks and in which version.
 async fn a_credential_travels_in_one_header(world: &World) {
     let given = given(world).await;

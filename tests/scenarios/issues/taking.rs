@@ -21,7 +21,7 @@ crate::scenarios![
     what_was_closed_before_a_full_sync_is_closed_here,
 ];
 
-/// S2.3, S2.5, S2.15–S2.21, S2.27, S2.31, S2.81, S2.114, S2.115, S2.122: three
+/// S2.3, S2.5, S2.17–S2.21, S2.27, S2.31, S2.81, S2.114, S2.115: three
 /// pages of issues, one after the other, become items that say the same.
 async fn a_first_sync_takes_every_open_issue(world: &World) {
     let given = given(world).await;
@@ -50,7 +50,7 @@ async fn a_first_sync_takes_every_open_issue(world: &World) {
     assert!(source["status"] == "synced" && source["last_synced_at"].is_string() && source["current_run"].is_null(), "{source:#}");
 }
 
-/// S2.18: GitHub lists pull requests among issues.
+/// GitHub lists pull requests among issues.
 async fn pull_requests_are_left_out(world: &World) {
     let given = given(world).await;
     given.repository.seed(&Seed { pull_request_percent: 30, ..open(100) });

@@ -106,7 +106,7 @@ async fn what_is_wrong_with_it_is_said_at_once(world: &World) {
     given.made(&"é".repeat(512)).await;
 }
 
-/// S2.37: what is sent again with its key is no second item; with another body it is
+/// What is sent again with its key is no second item; with another body it is
 /// a mistake.
 async fn a_repeated_request_makes_one_item(world: &World) {
     let given = given(world).await;

@@ -94,7 +94,7 @@ async fn an_external_id_goes_before_a_title(world: &World) {
     assert_eq!(given.items().await.len(), 2);
 }
 
-/// S2.120: as many are linked as there are, oldest first, and what is left stays.
+/// As many are linked as there are, oldest first, and what is left stays.
 async fn the_oldest_of_a_title_is_linked_first(world: &World) {
     let given = given(world).await;
     let ids = [given.made("Twice").await, given.made("twice ").await, given.made("TWICE").await];
@@ -176,7 +176,7 @@ async fn every_forge_is_met_by_title(world: &World) {
     }
 }
 
-/// S2.119: what links writes more than what is new, and no transaction takes it all.
+/// S2.119, S2.120: what links writes more than what is new, and no transaction takes it all.
 async fn a_page_full_of_links_is_taken_in_parts(world: &World) {
     let given = given(world).await;
     given.repository.seed(&Seed { closed_percent: 0, ..Seed::of(100) });

@@ -11,7 +11,7 @@ crate::scenarios![
     an_open_deployment_lets_everyone_create_workspaces,
 ];
 
-/// S0.32: an operator is made by whoever may invoke the ops function, and is an
+/// An operator is made by whoever may invoke the ops function, and is an
 /// admin everywhere from then on.
 async fn the_first_operators_are_granted(world: &World) {
     let tenant = world.tenant().await;
@@ -32,7 +32,7 @@ async fn the_first_operators_are_granted(world: &World) {
     assert_eq!(refused["error"]["code"], "NOT_FOUND");
 }
 
-/// S0.32: the deployment itself is no workspace whose admin could add to it.
+/// The deployment itself is no workspace whose admin could add to it.
 async fn nobody_makes_themselves_an_operator(world: &World) {
     let tenant = world.tenant().await;
     let admin = tenant.admin();
@@ -46,7 +46,7 @@ async fn nobody_makes_themselves_an_operator(world: &World) {
     assert_eq!(admin.get("/v1/me").await.is(200)["operator"], false);
 }
 
-/// S0.32: an admin of one workspace cannot make another.
+/// An admin of one workspace cannot make another.
 async fn only_operators_create_workspaces(world: &World) {
     let tenant = world.tenant().await;
     let slug = fresh("ws");
@@ -61,7 +61,7 @@ async fn only_operators_create_workspaces(world: &World) {
     world.operator().post("/v1/workspaces", body).await.problem(409, "CONFLICT");
 }
 
-/// S0.32: where the operator wants it so, whoever is signed in may create a
+/// Where the operator wants it so, whoever is signed in may create a
 /// workspace, and is its admin and nothing more.
 async fn an_open_deployment_lets_everyone_create_workspaces(world: &World) {
     if !world.is_local() {

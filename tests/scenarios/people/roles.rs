@@ -9,7 +9,7 @@ use crate::world::{World, fresh};
 
 crate::scenarios![viewers_look_and_members_sync, only_admins_administer, an_owner_is_a_maintainer, members_come_and_go,];
 
-/// S2.35, S2.102, S3.5, S3.13: every role may look; all but viewers may sync
+/// S2.35, S2.102, S3.5: every role may look; all but viewers may sync
 /// documents and issues, and take back or repeat such a sync.
 async fn viewers_look_and_members_sync(world: &World) {
     let tenant = world.tenant().await;

@@ -127,7 +127,7 @@ async fn an_app_that_is_not_installed_says_so(world: &World) {
     }
 }
 
-/// S2.46: all of it at once, and the key is in no answer.
+/// S2.84: all of it at once, and the key is in no answer.
 async fn a_key_is_looked_at_when_it_is_given(world: &World) {
     let given = given(world).await;
     let app = app(&given);

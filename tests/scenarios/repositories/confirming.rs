@@ -101,7 +101,7 @@ async fn a_repository_is_synced_once_at_a_time(world: &World) {
     given.mia.ended(run["id"].as_str().unwrap()).await;
 }
 
-/// S2.12, S2.85, S2.99: with a hundred requests left a sync is accepted, with
+/// S2.85, S2.99: with a hundred requests left a sync is accepted, with
 /// ninety-nine it is refused, or parked until the quota is full again.
 async fn a_low_quota_refuses_a_sync(world: &World) {
     let given = given_with(world, &["issues"]).await;

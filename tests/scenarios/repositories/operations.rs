@@ -45,7 +45,7 @@ async fn an_operation_says_what_it_is(world: &World) {
     assert!(at(&during["updatedAt"]) <= at(&ended["completedAt"]) && at(&ended["completedAt"]) <= at(&ended["updatedAt"]), "{ended:#}");
 }
 
-/// S2.26, S2.56, S2.66, S2.100, S2.107: what is processed and the page only grow,
+/// S2.25, S2.26, S2.66, S2.100, S2.107: what is processed and the page only grow,
 /// from stream to stream too; of what nobody knows the total there is no percentage.
 async fn progress_never_goes_back(world: &World) {
     let given = given(world).await;

@@ -23,7 +23,7 @@ crate::scenarios![
     a_repeated_request_is_the_same_operation,
 ];
 
-/// S2.33, S2.42, S2.43, S2.57, S2.108: what is done soon is told at once,
+/// S2.22, S2.33, S2.43, S2.57, S2.108: what is done soon is told at once,
 /// and counted exactly, the alerts apart.
 async fn a_small_repository_is_answered_with_what_was_done(world: &World) {
     let given = given(world).await;
@@ -67,7 +67,7 @@ fn goes_on(operation: &Value) -> bool {
     ["pending", "in_progress"].contains(&operation["status"].as_str().unwrap())
 }
 
-/// S2.44, S2.45, S2.105, S2.109, S2.121: as soon as it is known that there are more
+/// S2.42, S2.44, S2.45, S2.105, S2.109: as soon as it is known that there are more
 /// than a hundred, the answer says where the operation can be followed to its end.
 async fn more_than_a_hundred_issues_are_followed_instead(world: &World) {
     let given = given(world).await;
@@ -212,7 +212,7 @@ async fn keyed(given: &Given<'_>, key: &str, body: Value) -> Answer {
     Answer::of("POST", &path, request.body(body.to_string())).await
 }
 
-/// S2.37: what is sent again with its key is no second sync; with another body it is
+/// What is sent again with its key is no second sync; with another body it is
 /// a mistake.
 async fn a_repeated_request_is_the_same_operation(world: &World) {
     let given = given(world).await;

@@ -89,7 +89,7 @@ async fn cancelling_what_has_ended_changes_nothing(world: &World) {
     given.admin.press("/v1/runs/seven/cancel").await.problem(404, "NOT_FOUND");
 }
 
-/// S0.32, S2.106: cancelling and retrying need the right that triggering needs.
+/// Cancelling and retrying need the right that triggering needs.
 async fn who_may_sync_may_cancel(world: &World) {
     let given = given(world).await;
     let (viewer, stranger) = (given.tenant.join("viewer", "viewer").await, world.user(&fresh("stranger")));

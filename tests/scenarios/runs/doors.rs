@@ -55,7 +55,7 @@ async fn operators_have_a_door_of_their_own(world: &World) {
     assert_eq!(nothing["error"]["code"], "NOT_FOUND");
 }
 
-/// S3.16: pages of the configured origins may call, others may not; that holds
+/// Pages of the configured origins may call, others may not; that holds
 /// for refusals too, or a page could not read them.
 async fn pages_of_listed_origins_may_call(world: &World) {
     if !world.is_local() {
@@ -124,7 +124,7 @@ async fn the_api_describes_itself(world: &World) {
     assert!(!policy.contains("unsafe-eval") && !policy.contains("script-src 'unsafe-inline'") && !policy.contains('*'), "{policy}");
 }
 
-/// S2.47 and S3.17: the console, its files and what it must know, for whoever has not signed in yet.
+/// The console, its files and what it must know, for whoever has not signed in yet.
 async fn the_console_is_at_every_address_it_shows(world: &World) {
     let page = world.nobody().get("/").await;
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));

@@ -50,7 +50,7 @@ async fn a_reader_waits_for_news(world: &World) {
     }
 }
 
-/// S1.62, S1.85, S3.18: events follow a run until it ends, and go on after the
+/// S1.62, S1.85: events follow a run until it ends, and go on after the
 /// last one that was seen.
 async fn events_follow_a_run_to_its_end(world: &World) {
     let given = given(world).await;
@@ -90,7 +90,7 @@ fn events(text: &str) -> Vec<(u64, Value)> {
         .collect()
 }
 
-/// Lists of runs, by source and by workspace, in pages that have each once.
+/// S2.74: lists of runs, by source and by workspace, in pages that have each once.
 async fn runs_are_listed_newest_first(world: &World) {
     let given = given(world).await;
     let name = format!("acme/{}", fresh("second"));
@@ -166,7 +166,7 @@ async fn a_run_is_on_record(world: &World) {
     mia.get(&path).await.problem(403, "FORBIDDEN");
 }
 
-/// S0.18, S3.13, S3.14: viewers read all there is of a run; to anyone else it
+/// S0.18, S3.14: viewers read all there is of a run; to anyone else it
 /// does not exist.
 async fn viewers_read_and_strangers_see_nothing(world: &World) {
     let given = given(world).await;

@@ -20,7 +20,7 @@ crate::scenarios![
     a_deleted_source_is_gone_for_everyone,
 ];
 
-/// S0.29, S0.37, S1.4–S1.8, S2.121: the answer is the run, in its one shape.
+/// S0.29, S0.37, S1.4–S1.8: the answer is the run, in its one shape.
 async fn a_trigger_answers_with_the_run(world: &World) {
     let given = given(world).await;
     given.old(world, 3);

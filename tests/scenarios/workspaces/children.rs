@@ -175,7 +175,7 @@ async fn cancelling_takes_own_children_along(world: &World) {
     assert_eq!([&ended[0]["status"], &ended[1]["status"], &ended[2]["status"]], ["cancelled", "completed", "cancelled"]);
 }
 
-/// S0.34, S0.39: what succeeded is not done again, and where nothing failed there is
+/// S0.34: what succeeded is not done again, and where nothing failed there is
 /// nothing to repeat.
 async fn a_retry_repeats_only_what_failed(world: &World) {
     let (given, [first, second, broken], failed) = half_done(world).await;

@@ -18,7 +18,7 @@ crate::scenarios![
     a_retry_waits_for_the_rest_of_its_workspace,
 ];
 
-/// S0.7, S0.8, S0.10, S0.19, S0.20, S0.22: until when is said, and being refused
+/// S0.2, S0.7, S0.8, S0.10, S0.19, S0.20, S0.22: until when is said, and being refused
 /// does not move it.
 async fn a_repository_rests_for_five_minutes_and_a_workspace_for_fifteen(world: &World) {
     let given = cooling(world).await;

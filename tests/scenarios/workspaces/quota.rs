@@ -78,7 +78,7 @@ async fn each_workspace_keeps_its_own_account(world: &World) {
     assert_eq!(elsewhere.ended(&run).await["status"], "completed");
 }
 
-/// S0.28: whoever is refused for want of quota may ask again as soon as there is
+/// S0.2, S0.28: whoever is refused for want of quota may ask again as soon as there is
 /// some, of a repository as of a workspace.
 async fn a_refusal_for_quota_starts_no_rest(world: &World) {
     let given = given(world).await;

@@ -146,7 +146,7 @@ async fn only_admins_refresh(world: &World) {
     assert_eq!(world.operator().post(&path, dry).await.is(200)["outcome"], "would_accept");
 }
 
-/// S0.39: what nobody has to wait for, but what runs, is named.
+/// What nobody has to wait for, but what runs, is named.
 async fn what_runs_without_a_cooldown_is_in_the_way(world: &World) {
     let given = cooling(world).await;
     let web = given.repository(1).await;
