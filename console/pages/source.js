@@ -56,7 +56,10 @@ export default async function source(context) {
     );
   }
 
-  async function refresh() {
+  // What is shown stays where it cannot be read anew, or where the page has moved on.
+  const refresh = () => renew().catch(() => {});
+
+  async function renew() {
     stop();
     const [fresh, page] = await Promise.all([sourceOf(id, signal), get(`/v1/sources/${part(id)}/runs`, { limit: 40 }, signal)]);
     if (signal.aborted) return;

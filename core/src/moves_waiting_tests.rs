@@ -36,7 +36,7 @@ fn paused(seconds: i64) -> Run {
 fn a_run_that_begins_over_five_minutes_late_says_so() {
     for (late, warns) in [(0, false), (300_000, false), (300_001, true), (2_400_000, true)] {
         let scheduled = Run { scheduled_for: Some(Moment(NOW.0 - late)), ..new() };
-        let claimed = claim(&scheduled, 0, "a worker", NOW, LEASE).expect("claimed");
+        let claimed = claim(&scheduled, scheduled.epoch, "a worker", NOW, LEASE).expect("claimed");
         let warned: Vec<&str> = claimed.warnings.iter().map(|warning| warning.code.as_str()).collect();
         assert_eq!(warned, if warns { vec!["SCHEDULE_DRIFT"] } else { vec![] }, "{late}");
         assert_eq!(drift_at_start(&claimed, NOW.plus(LEASE)), Some(Duration::from_millis(late as u64)));

@@ -151,6 +151,8 @@ test("a quota that is nearly used up is shown, and refuses", async () => {
   const slug = await there.workspace();
   const repository = await there.repository(slug, 3);
   const resets = new Date(Date.now() + 1_800_000).toISOString();
+  // Else the look at its credential may know of it before the sync does.
+  await until(async () => (await there.api("GET", `/v1/sources/${repository.id}`)).credential.checked_at, "its credential was looked at");
   await there.tell("quota", { token: `token-of-${repository.id}`, limit: 5000, remaining: 43, resets_at: resets });
   await there.synced(repository.id);
   const { page, open, errors } = await there.visitor("admin");

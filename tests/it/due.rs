@@ -31,7 +31,7 @@ async fn a_worker_is_warmed_up_once_before_a_period() {
         bench.queue.calls().iter().filter(|call| *call == "SendMessage").count()
     };
     assert_eq!(sent().await, 0, "two minutes before");
-    bench.pass(Duration::from_secs(60));
+    bench.pass(Duration::from_mins(1));
     assert_eq!((sent().await, sent().await), (1, 0), "a minute before");
     bench.pass(Duration::from_secs(61));
     assert_eq!(sent().await, 2, "a run each");
