@@ -190,8 +190,13 @@ impl<'a> Reading<'a> {
                     None => None,
                 }
             };
-            // The request goes out first: an embedded table writes without ever waiting.
-            let (early, committed) = futures::join!(fetching, reader.commit(held, page, again));
+            // The request goes out first: an embedded table writes without ever waiting, and
+            // what sends the request would have to wait for that.
+            let committing = async {
+                tokio::task::yield_now().await;
+                reader.commit(held, page, again).await
+            };
+            let (early, committed) = futures::join!(fetching, committing);
             self.state = committed?;
             self.whereabouts.written();
             let Some(next) = next else {
