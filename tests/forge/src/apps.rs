@@ -10,6 +10,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+/// What tokens that are minted here begin with; other tests give tokens of such names to whom they like.
+const MINTED: &str = "ghs_minted";
 const GOOD_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// A proof may reach no further into the future.
 const LONGEST_PROOF_SECONDS: i64 = 600;
@@ -60,7 +62,7 @@ impl Apps {
 
     /// Whether a token that looks like a minted one is none, or not any more.
     pub(crate) fn disowns(&self, token: &str, at: Timestamp) -> bool {
-        token.starts_with("ghs_") && self.minted.get(token).is_none_or(|(_, good_until)| *good_until <= at)
+        token.starts_with(MINTED) && self.minted.get(token).is_none_or(|(_, good_until)| *good_until <= at)
     }
 
     /// A token for an installation, for whoever proves to be its app.
@@ -74,7 +76,7 @@ impl Apps {
             return Err(Refused::Suspended);
         }
         let good_until = at.checked_add(GOOD_FOR).unwrap_or(at);
-        let token = format!("ghs_{installation}x{}", self.minted.len());
+        let token = format!("{MINTED}{installation}x{}", self.minted.len());
         self.minted.insert(token.clone(), (installation.to_owned(), good_until));
         Ok((token, good_until))
     }
