@@ -178,9 +178,14 @@ impl Bench {
 
     /// Works on these messages as one batch; the ids of those that failed.
     pub async fn work_on(&self, messages: Vec<SqsMessage>) -> Vec<String> {
+        self.work_for(Duration::from_hours(1), messages).await
+    }
+
+    /// The same, with so much time.
+    pub async fn work_for(&self, time: Duration, messages: Vec<SqsMessage>) -> Vec<String> {
         let mut event = SqsEvent::default();
         event.records = messages;
-        let deadline = self.clock.now().plus(Duration::from_hours(1));
+        let deadline = self.clock.now().plus(time);
         let response = pullcord_worker::handle(&self.plane, event, deadline).await;
         response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
     }

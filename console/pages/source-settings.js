@@ -118,10 +118,21 @@ function changeOf(source, values, element) {
 
 /** What is seldom done, and not by accident. */
 function rare(source, workspace) {
-  const reset = button("Begin its first run again", async () => {
-    const answer = await post(`/v1/sources/${part(source.id)}/reset-backfill`);
-    toast(answer.reset ? "Forgotten: the next run begins at the beginning." : "There is no unfinished first run to forget.");
-  });
+  const reset = button(
+    "Begin its first run again",
+    async () => {
+      const sure = await ask({
+        title: "Begin its first run again?",
+        body: h("p", {}, "Where an unfinished first run stopped is forgotten. The next run reads everything from the beginning."),
+        yes: "Forget it",
+        danger: true,
+      });
+      if (!sure) return;
+      const answer = await post(`/v1/sources/${part(source.id)}/reset-backfill`);
+      toast(answer.reset ? "Forgotten: the next run begins at the beginning." : "There is no unfinished first run to forget.");
+    },
+    { class: "danger" },
+  );
   const end = button(
     "Delete this source",
     async () => {

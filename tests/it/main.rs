@@ -17,6 +17,7 @@ mod crashes;
 mod cutting;
 mod due;
 mod events;
+mod fanning;
 mod histories;
 mod house;
 mod ledger;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         cutting::TESTS,
         due::TESTS,
         events::TESTS,
+        fanning::TESTS,
         histories::TESTS,
         house::TESTS,
         ledger::TESTS,

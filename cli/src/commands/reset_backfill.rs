@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::asking::sure;
 use crate::client::Call;
 use crate::failure::Failure;
 use crate::output::Line;
@@ -12,9 +13,13 @@ use crate::text::quoted;
 #[derive(Args)]
 pub struct Options {
     source: String,
+    /// Without asking whether it is meant
+    #[arg(long)]
+    yes: bool,
 }
 
 pub async fn run(options: Options, session: &Session) -> Result<u8, Failure> {
+    sure(&format!("Forget where the first run of {} stopped? The next one reads everything again.", options.source), options.yes)?;
     let reply = session.send(Call::post(["v1", "sources", &options.source, "reset-backfill"])).await?;
     session.show(&reply, |screen, body| {
         if body["reset"] == true {

@@ -2,7 +2,7 @@
 
 use super::Stop;
 use super::held::Held;
-use super::items::{Changes, compare, count, parts, writes};
+use super::items::{Changed, Changes, compare, count, parts, writes};
 use super::pages::{Reading, fingerprint};
 use super::relisting::{self, MOST_UNREAD};
 use super::streams::{self, Place};
@@ -10,6 +10,11 @@ use super::weather::MOST_TRIES;
 use crate::error::Fault;
 use crate::model::{Item, Run, Stage, Stream, StreamState};
 use crate::providers::Page;
+
+/// What is done with a part.
+fn stage_of(part: &[Changed]) -> Stage {
+    if part.iter().any(|one| one.is_new) { Stage::Creating } else { Stage::Updating }
+}
 
 impl Reading<'_> {
     /// Keeps alerts apart, for whoever shows them so.
@@ -54,7 +59,7 @@ impl Reading<'_> {
         let last = parts.pop().unwrap_or_default();
         for part in parts {
             let mut run = held.run.clone();
-            run.progress.stage = Some(Stage::Updating);
+            run.progress.stage = Some(stage_of(&part));
             run.progress.processed += part.len() as u64;
             run.counted.extend(part.iter().map(|one| one.id.clone()));
             count(&mut run.results, &part);
@@ -125,5 +130,22 @@ fn remark(run: &mut Run, stream: Stream, page: &Page) {
         if !run.warnings.iter().any(|warning| warning.code == "FIELD_UNEXPECTED" && warning.message == message) {
             run.warn("FIELD_UNEXPECTED", &message, Some(of));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ItemType;
+
+    /// S2.107: what is new is created, and what changed is updated.
+    #[test]
+    fn a_part_says_what_is_done_with_it() {
+        let changed = |is_new| {
+            let item = Item::new(ItemType::Issue, "1".into(), "t".into(), "open".into());
+            Changed { id: item.id(), is_new, item, own_id: None, linked_by: None }
+        };
+        assert_eq!(stage_of(&[changed(false), changed(true)]), Stage::Creating);
+        assert_eq!(stage_of(&[changed(false)]), Stage::Updating);
     }
 }

@@ -72,7 +72,7 @@ async fn a_running_sync_can_be_followed_joined_and_replaced() {
     let refused = given.types("sync web --wait").ends(3);
     is_as_before("running.txt", &given.steady(&refused.err));
     assert_eq!(refused.offered("follow it"), format!("watch {}", first.run()));
-    let busy = given.types("reset-backfill web").ends(3);
+    let busy = given.types("reset-backfill web --yes").ends(3);
     assert!(busy.err.contains(&format!("pullcord watch {}", first.run())), "{}", busy.err);
     assert_eq!(given.types("sync web --attach").ends(0).run(), first.run());
     let second = given.types(&refused.offered("run once more").replace(" --wait", "")).ends(0);
@@ -150,11 +150,19 @@ async fn ticked(given: &Given, run: &str) {
     panic!("the workspace run never ended");
 }
 
+/// S0.41: nor does what forgets something, before it was said to be meant.
 async fn a_dry_run_and_an_explanation_change_nothing() {
     let given = given().await;
     let told = transcript(&given, &["sync web --dry-run", "explain web"]);
     given.types("sync web --wait").ends(0);
-    let words = ["sync web --dry-run", "sync web --dry-run --park", "sync web --max-age 1h", "explain web", "reset-backfill web"];
+    let words = [
+        "sync web --dry-run",
+        "sync web --dry-run --park",
+        "sync web --max-age 1h",
+        "explain web",
+        "reset-backfill web",
+        "reset-backfill web --yes",
+    ];
     is_as_before("dry.txt", &(told + &transcript(&given, &words)));
     assert_eq!(given.types("runs web --json").json()["runs"].as_array().unwrap().len(), 1);
 }

@@ -17,7 +17,26 @@ crate::scenarios![
     what_was_left_out_is_named,
     what_a_forge_does_not_have_is_a_warning,
     an_operation_belongs_to_its_repository,
+    an_operation_can_be_asked_for_for_a_week,
 ];
+
+/// S2.118: after that its run is found among the runs of its source.
+async fn an_operation_can_be_asked_for_for_a_week(world: &World) {
+    if !world.is_local() {
+        return;
+    }
+    let given = given(world).await;
+    given.repository.seed(&open(3));
+    let accepted = given.sync(json!({"mode": "async"})).await.is(202);
+    let run = given.tenant.admin().ended(id(&accepted)).await;
+    assert_eq!(run["status"], "completed", "{run:#}");
+
+    world.clock.turn(SignedDuration::from_hours(7 * 24) - SignedDuration::from_mins(1));
+    assert_eq!(given.tenant.admin().get(&given.path_of(&accepted)).await.is(200)["status"], "completed");
+    world.clock.turn(SignedDuration::from_mins(2));
+    given.tenant.admin().get(&given.path_of(&accepted)).await.is(404);
+    assert_eq!(given.tenant.admin().get(&format!("/v1/runs/{}", id(&accepted))).await.is(200)["status"], "completed");
+}
 
 /// S2.59–S2.72, S2.75, S2.105: who asked for what, how far it is, and when it
 /// came to what.

@@ -107,7 +107,9 @@ async fn found(api: &Api, asker: &Asker, project: &str, repository: &str, run: &
         return Err(Error::NotFound("repository"));
     }
     let run = status::run(&api.plane, asker, ids::run(run)?).await?;
-    if run.source.as_ref() == Some(&source) { Ok((run, project)) } else { Err(Error::NotFound("operation")) }
+    // Its run is kept for longer, and found among the runs of its source.
+    let is_over = run.finished_at.is_some_and(|at| api.plane.clock.now().since(at) > api.plane.config.keep_operations);
+    if run.source.as_ref() == Some(&source) && !is_over { Ok((run, project)) } else { Err(Error::NotFound("operation")) }
 }
 
 /// How an operation is.
