@@ -101,7 +101,9 @@ async fn a_name_of_no_text_is_not_found(world: &World) {
     let tenant = world.tenant().await;
     let names = Names::of(&tenant).await;
     in_vain(&tenant, async {
-        for operation in operations(world).await.iter().filter(|operation| operation.guarded && operation.path.contains('{')) {
+        // Of organisations nobody learns whether they are there: all of them are refused alike.
+        let named = |operation: &&Operation| operation.guarded && operation.path.contains('{') && !operation.path.starts_with("/api/orgs/");
+        for operation in operations(world).await.iter().filter(named) {
             let (before, after) = operation.path.split_once('{').unwrap();
             let path = names.fill(&format!("{before}%ff%fe{}", after.split_once('}').unwrap().1));
             problem(perform(&tenant.admin(), operation, &path).await, 404, "NOT_FOUND");
