@@ -51,7 +51,10 @@ async fn a_credential_is_never_seen_again(world: &World) {
         heard(admin.patch(&source, wrong).await, 400);
     }
     let again = heard(admin.patch(&source, json!({"credential": {"token": format!("{canary}5678")}})).await, 200);
-    assert_eq!(again["credential"], json!({"set": true, "last4": "5678"}));
+    // What its provider makes of it may be known already.
+    let mut shown = again["credential"].as_object().unwrap().clone();
+    shown.retain(|key, _| !matches!(key.as_str(), "accepted" | "checked_at"));
+    assert_eq!(json!(shown), json!({"set": true, "last4": "5678"}));
     texts.extend(everything(world, &admin, &names).await);
     texts.push(json!(audit(&tenant).await).to_string());
     texts.push(world.ops(json!({"op": "status", "source": names.source})).await.to_string());
