@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use pullcord::engines::{TableEngine, make_queues, make_table, queue_client, queue_engine, table_client};
+use pullcord::engines::{TableEngine, make_queues, make_tables, queue_client, queue_engine, table_client};
 use pullcord_core::Plane;
 use pullcord_core::chance::Chance;
 use pullcord_core::clock::Clock;
@@ -139,7 +139,7 @@ impl Bench {
         config.queue_url = queue_url;
         config.dead_letter_queue_url = Some(letters_url.clone());
         let client = table_client(table.clone());
-        make_table(&client, &config).await.unwrap();
+        make_tables(&client, &config).await.unwrap();
         let vault = Vault::File { key: [7; 32] };
         let plane = Plane::assemble(config, clock.clone(), Chance::seeded(1), client, queues, vault).unwrap();
         table.calls();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
-    TimeToLiveSpecification,
+    SearchSchemaElement, SearchSchemaElementType, TimeToLiveSpecification, VectorAttributeDefinition, VectorDistanceFunction, VectorIndex,
 };
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
@@ -21,7 +21,8 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use pullcord_core::config::Config;
-use pullcord_core::store::keys::{DUE_INDEX, LISTED_INDEX};
+use pullcord_core::index::embed;
+use pullcord_core::store::keys::{DUE_INDEX, LISTED_INDEX, MEANING_INDEX, TREE, VECTOR};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use winterbaume_core::MockAws;
@@ -79,6 +80,7 @@ impl TableEngine {
             "CreateTable" => call(body, |request| database.create_table(request)),
             "DescribeTable" => call(body, |request| database.describe_table(request)),
             "UpdateTimeToLive" => call(body, |request| database.update_time_to_live(request)),
+            "SearchVectors" => call(body, |request| database.search_vectors(request)),
             "Scan" => call(body, |request| database.scan(request)),
             other => Err(DynoxideError::ValidationException(format!("the embedded table does not know {other}"))),
         }
@@ -140,9 +142,45 @@ pub fn queue_client(way_out: impl HttpClient + 'static) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::from_conf(config)
 }
 
-/// Makes the table if it is not there: the same keys and indexes as the
-/// template's.
-pub async fn make_table(client: &aws_sdk_dynamodb::Client, config: &Config) -> Result<(), String> {
+/// Makes the tables that are not there: the same keys and indexes as the template's.
+pub async fn make_tables(client: &aws_sdk_dynamodb::Client, config: &Config) -> Result<(), String> {
+    make_table(client, config).await?;
+    make_index_table(client, config).await
+}
+
+/// The index by which the second table is searched.
+pub fn meaning_index() -> Result<VectorIndex, String> {
+    let said = |why: aws_sdk_dynamodb::error::BuildError| why.to_string();
+    let schema = SearchSchemaElement::builder().attribute_name(TREE).search_schema_element_type(SearchSchemaElementType::Hash).build();
+    VectorIndex::builder()
+        .index_name(MEANING_INDEX)
+        .vector_attribute(VectorAttributeDefinition::builder().attribute_name(VECTOR).build().map_err(said)?)
+        .search_schema(schema.map_err(said)?)
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+        .dimensions(i64::try_from(embed::DIMENSIONS).map_err(|why| why.to_string())?)
+        .distance_function(VectorDistanceFunction::Cosine)
+        .build()
+        .map_err(said)
+}
+
+async fn make_index_table(client: &aws_sdk_dynamodb::Client, config: &Config) -> Result<(), String> {
+    if client.describe_table().table_name(&config.index_table).send().await.is_ok() {
+        return Ok(());
+    }
+    let said = |why: aws_sdk_dynamodb::error::BuildError| why.to_string();
+    let mut create = client.create_table().table_name(&config.index_table).billing_mode(BillingMode::PayPerRequest);
+    for name in ["PK", "SK", TREE] {
+        let text = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        create = create.attribute_definitions(text.build().map_err(said)?);
+    }
+    for (name, kind) in [("PK", KeyType::Hash), ("SK", KeyType::Range)] {
+        create = create.key_schema(KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(said)?);
+    }
+    let made = create.vector_indexes(meaning_index()?).send().await;
+    made.map(drop).map_err(|why| format!("the table that is searched could not be made: {why:?}"))
+}
+
+async fn make_table(client: &aws_sdk_dynamodb::Client, config: &Config) -> Result<(), String> {
     if client.describe_table().table_name(&config.table).send().await.is_ok() {
         return Ok(());
     }

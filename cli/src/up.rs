@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::demo;
-use crate::engines::{TableEngine, make_queues, make_table, queue_client, queue_engine, table_client};
+use crate::engines::{TableEngine, make_queues, make_tables, queue_client, queue_engine, table_client};
 
 /// How long Ctrl-C lets work go on.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -117,6 +117,7 @@ pub async fn start(options: &Options, mut config: Config, clock: Clock) -> Resul
     if !options.no_demo {
         config.document_roots.push(data.join(demo::FOLDER));
     }
+    config.git_cache = data.join("git");
     let vault = Vault::from_file(&data.join("key"), &chance).map_err(|why| failed("cannot keep the key in", &why))?;
 
     let queues = queue_client(queue_engine());
@@ -125,7 +126,7 @@ pub async fn start(options: &Options, mut config: Config, clock: Clock) -> Resul
     config.queue_url = queue_url;
     config.dead_letter_queue_url = Some(letters_url.clone());
     let table = table_client(TableEngine::in_file(&data.join("table.sqlite"))?);
-    make_table(&table, &config).await?;
+    make_tables(&table, &config).await?;
     let plane = Arc::new(Plane::assemble(config, clock, chance, table, queues, vault)?);
 
     let said = |why: &dyn std::fmt::Display| why.to_string();

@@ -10,8 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
 use url::{Host, Url};
@@ -59,10 +61,22 @@ pub struct Outgoing {
 /// Sends one request. An argument, so that a simulated history needs no socket.
 pub type Transport = Arc<dyn Fn(Outgoing) -> BoxFuture<'static, Result<Reply, Unanswered>> + Send + Sync>;
 
+/// A reply whose body is read as it comes, however long it is. Each piece of it has the
+/// deadline that a whole reply has elsewhere.
+pub struct Streamed {
+    pub status: u16,
+    pub headers: BTreeMap<String, String>,
+    pub body: BoxStream<'static, Result<Bytes, Unanswered>>,
+}
+
+/// Opens a reply.
+pub type Opening = Arc<dyn Fn(Outgoing) -> BoxFuture<'static, Result<Streamed, Unanswered>> + Send + Sync>;
+
 /// The outgoing client.
 #[derive(Clone)]
 pub struct Http {
     transport: Transport,
+    opening: Opening,
 }
 
 impl std::fmt::Debug for Http {
@@ -72,8 +86,17 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
+    /// One whose replies all come whole.
     pub fn new(transport: Transport) -> Self {
-        Self { transport }
+        let whole = transport.clone();
+        let opening: Opening = Arc::new(move |outgoing| {
+            let reply = whole(outgoing);
+            Box::pin(async move {
+                let Reply { status, headers, body } = reply.await?;
+                Ok(Streamed { status, headers, body: futures::stream::iter([Ok(body.into())]).boxed() })
+            })
+        });
+        Self { transport, opening }
     }
 
     /// The client that reaches the network.
@@ -82,38 +105,78 @@ impl Http {
         let mut allowed = Allowed::of(config);
         // The operator named this address, which is leave enough.
         allowed.0.extend(config.jwks_url.as_deref().and_then(|url| Url::parse(url).ok()).map(|url| authority(&url)));
-        let plain =
-            || reqwest::Client::builder().user_agent(USER_AGENT).redirect(reqwest::redirect::Policy::none()).timeout(deadline).no_proxy();
-        let open = plain().build().map_err(|why| why.to_string())?;
-        let guarded = plain().dns_resolver(Arc::new(PublicOnly)).build().map_err(|why| why.to_string())?;
-        Ok(Self::new(Arc::new(move |outgoing| {
-            let (allowed, open, guarded) = (allowed.clone(), open.clone(), guarded.clone());
-            Box::pin(async move {
-                let url = Url::parse(&outgoing.url).map_err(|why| Unanswered::Broken(why.to_string()))?;
-                let client = if allowed.lists(&url) { open } else { guarded };
-                judge_address(&url, &allowed).map_err(Unanswered::Forbidden)?;
-                send(&client, outgoing, deadline).await
-            })
-        })))
+        let whole = Guarded::new(&allowed, |builder| builder.timeout(deadline))?;
+        let streamed = Guarded::new(&allowed, |builder| builder.connect_timeout(deadline).read_timeout(deadline))?;
+        let transport: Transport = Arc::new(move |outgoing| {
+            let client = whole.client(&outgoing.url);
+            Box::pin(async move { send(&client?, outgoing, deadline).await })
+        });
+        let opening: Opening = Arc::new(move |outgoing| {
+            let client = streamed.client(&outgoing.url);
+            Box::pin(async move { open(&client?, outgoing, deadline).await })
+        });
+        Ok(Self { transport, opening })
     }
 
     pub async fn send(&self, outgoing: Outgoing) -> Result<Reply, Unanswered> {
         (self.transport)(outgoing).await
     }
+
+    /// Sends a request and leaves the body of its reply to be read.
+    pub async fn open(&self, outgoing: Outgoing) -> Result<Streamed, Unanswered> {
+        (self.opening)(outgoing).await
+    }
+}
+
+/// Two clients: one for what the operator listed, and one for the public internet.
+struct Guarded {
+    allowed: Allowed,
+    listed: reqwest::Client,
+    public: reqwest::Client,
+}
+
+impl Guarded {
+    fn new(allowed: &Allowed, timed: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Result<Self, String> {
+        let plain = || timed(reqwest::Client::builder().user_agent(USER_AGENT).redirect(reqwest::redirect::Policy::none()).no_proxy());
+        let listed = plain().build().map_err(|why| why.to_string())?;
+        let public = plain().dns_resolver(Arc::new(PublicOnly)).build().map_err(|why| why.to_string())?;
+        Ok(Self { allowed: allowed.clone(), listed, public })
+    }
+
+    /// The client that may reach an address, if one may.
+    fn client(&self, url: &str) -> Result<reqwest::Client, Unanswered> {
+        let url = Url::parse(url).map_err(|why| Unanswered::Broken(why.to_string()))?;
+        judge_address(&url, &self.allowed).map_err(Unanswered::Forbidden)?;
+        Ok(if self.allowed.lists(&url) { self.listed.clone() } else { self.public.clone() })
+    }
+}
+
+/// Why nothing came, or no more.
+fn failed(why: &reqwest::Error, deadline: Duration) -> Unanswered {
+    if why.is_timeout() {
+        return Unanswered::TooLate(deadline.as_secs());
+    }
+    let forbidden =
+        std::iter::successors(std::error::Error::source(why), |error| error.source()).find_map(|error| error.downcast_ref::<NotPublic>());
+    match forbidden {
+        Some(NotPublic(name)) => Unanswered::Forbidden(name.clone()),
+        None => Unanswered::Broken(describe(why)),
+    }
 }
 
 async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) -> Result<Reply, Unanswered> {
-    let failed = |why: reqwest::Error| {
-        if why.is_timeout() {
-            return Unanswered::TooLate(deadline.as_secs());
+    let Streamed { status, headers, body: mut chunks } = open(client, outgoing, deadline).await?;
+    let mut body = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        body.extend_from_slice(&chunk?);
+        if body.len() > LONGEST_REPLY {
+            return Err(Unanswered::TooLong);
         }
-        let forbidden = std::iter::successors(std::error::Error::source(&why), |error| error.source())
-            .find_map(|error| error.downcast_ref::<NotPublic>());
-        match forbidden {
-            Some(NotPublic(name)) => Unanswered::Forbidden(name.clone()),
-            None => Unanswered::Broken(describe(&why)),
-        }
-    };
+    }
+    Ok(Reply { status, headers, body })
+}
+
+async fn open(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) -> Result<Streamed, Unanswered> {
     let method = match (outgoing.method, &outgoing.body) {
         (Method::Head, _) => reqwest::Method::HEAD,
         (Method::ByBody, Some(_)) => reqwest::Method::POST,
@@ -132,7 +195,7 @@ async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) 
     if let Some(body) = outgoing.body {
         request = request.body(body);
     }
-    let reply = request.send().await.map_err(failed)?;
+    let reply = request.send().await.map_err(|why| failed(&why, deadline))?;
     let status = reply.status().as_u16();
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in reply.headers() {
@@ -143,15 +206,8 @@ async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) 
             None => drop(headers.insert(name.as_str().to_owned(), value.into_owned())),
         }
     }
-    let mut body = Vec::new();
-    let mut chunks = reply.bytes_stream();
-    while let Some(chunk) = chunks.next().await {
-        body.extend_from_slice(&chunk.map_err(failed)?);
-        if body.len() > LONGEST_REPLY {
-            return Err(Unanswered::TooLong);
-        }
-    }
-    Ok(Reply { status, headers, body })
+    let body = reply.bytes_stream().map(move |piece| piece.map_err(|why| failed(&why, deadline))).boxed();
+    Ok(Streamed { status, headers, body })
 }
 
 /// The innermost reason, without the URL: a query may hold what should not be

@@ -13,6 +13,7 @@ pub mod deliver;
 pub mod health;
 pub mod manage;
 pub mod schedule;
+pub mod search;
 pub mod status;
 pub mod sync;
 pub mod trigger;
@@ -33,6 +34,7 @@ pub mod store;
 
 // The sources.
 pub mod documents;
+pub mod index;
 pub mod providers;
 
 // The ground.

@@ -20,6 +20,7 @@ use crate::store::keys;
 use crate::trigger::Asker;
 
 mod check;
+mod code;
 mod fitting;
 mod given;
 mod items;
@@ -28,12 +29,13 @@ mod schedules;
 mod sources;
 
 pub use check::is_integration_type;
+pub use code::{check_branches, check_ignored};
 pub use given::CredentialGiven;
 pub use items::{Made, NewItem, link_item, make_item};
 pub use looked_at::HealthGiven;
 pub(crate) use looked_at::unknown;
 pub use schedules::{ScheduleGiven, WindowGiven, clear_schedule, set_schedule};
-pub use sources::{ChangedSource, NewSource, change_source, create_source, decide_held, delete_source, reset_backfill};
+pub use sources::{ChangedSource, GitGiven, NewSource, change_source, create_source, decide_held, delete_source, reset_backfill};
 
 /// What every API token begins with, so that a leaked one can be recognised.
 pub const TOKEN_PREFIX: &str = "pct_";

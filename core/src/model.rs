@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::clock::Moment;
 
+mod code;
 mod external;
 mod health;
 mod item;
@@ -19,6 +20,7 @@ mod schedule;
 mod source;
 mod stream;
 
+pub use code::{CURRENT, GitPlace, IndexOptions, IndexedBranch, Indexing, KeptManifest, ORIGIN, Strategy};
 pub use external::ExternalId;
 pub use health::{Health, HealthCheck, HealthState, Look};
 pub use item::{Item, ItemType, folded};

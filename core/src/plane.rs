@@ -51,7 +51,7 @@ impl Plane {
         queue: aws_sdk_sqs::Client,
         vault: Vault,
     ) -> Result<Self, String> {
-        let table = Table::new(table, &config.table, clock.clone(), chance.clone());
+        let table = Table::new(table, &config, clock.clone(), chance.clone());
         let queue = Queue::new(queue, &config.queue_url);
         let http = Http::network(&config)?;
         Ok(Self { store: Store::new(table, config.keep_runs), queue, http, vault, config, clock, chance })

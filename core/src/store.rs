@@ -10,6 +10,7 @@ pub mod keys;
 pub mod table;
 
 mod by_hand;
+mod code;
 mod deliveries;
 mod held;
 mod ledger;
@@ -25,6 +26,7 @@ mod subject;
 mod tenants;
 
 pub use by_hand::{Handled, Namesakes};
+pub use code::Piece;
 pub use deliveries::Remembered;
 pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
@@ -159,6 +161,7 @@ impl Store {
     /// What is to be synced, its gate and its newest runs: one query.
     pub async fn rows(&self, of: &Owner) -> Result<Option<Rows>, Fault> {
         let query = Query {
+            home: conditions::Home::Main,
             index: None,
             hash: keys::owner_partition(of),
             range: Range::Between("r#".into(), "~~".into()),

@@ -18,6 +18,7 @@ use crate::queue::Job;
 use crate::store::conditions::Write;
 use crate::store::{Claimed, Ended, Place, Saved};
 
+mod code;
 mod folder;
 mod held;
 mod items;
@@ -229,7 +230,7 @@ async fn work(plane: &Plane, run: Run, source: Option<Source>, deadline: Moment)
         (Work::DiscardDeletions, _) => missing::discard(&mut held, &source).await,
         (Work::Sync, SourceKind::Documents) => Box::pin(folder::sync(&mut held, &source)).await,
         (Work::Sync, SourceKind::Repository | SourceKind::Integration) => Box::pin(pages::sync(&mut held, &source)).await,
-        (Work::Sync, SourceKind::Index) => Ok(End::failed("NOT_SUPPORTED", "this build cannot sync sources of this kind", None)),
+        (Work::Sync, SourceKind::Index) => Box::pin(code::sync(&mut held, &source)).await,
     };
     let slice = match end {
         Ok(end) => conclude(held.conclude(end).await),

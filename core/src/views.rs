@@ -53,6 +53,13 @@ pub struct SourceView {
     pub monitored: bool,
     pub path: Option<String>,
     pub patterns: Vec<String>,
+    /// Of an index: where its code is, which branches of it, and what is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub branches: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignore_patterns: Vec<String>,
     pub webhook: WebhookView,
     pub created_at: String,
     /// never_synced, syncing, synced or error
@@ -113,6 +120,13 @@ impl CredentialView {
     }
 }
 
+/// Where code is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct GitView {
+    pub url: String,
+    pub remote: String,
+}
+
 /// What is known of the webhook.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WebhookView {
@@ -166,6 +180,9 @@ impl SourceView {
             monitored: source.monitored,
             path: source.path.clone(),
             patterns: source.patterns.clone(),
+            git: source.git.as_ref().map(|place| GitView { url: place.url.clone(), remote: place.remote.clone() }),
+            branches: source.branches.clone(),
+            ignore_patterns: source.ignore_patterns.clone(),
             webhook: WebhookView {
                 active: source.webhook.active,
                 is_active: webhook_is_active(&source.webhook, gate, now),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 use futures::FutureExt;
-use pullcord::engines::{TableEngine, make_table};
+use pullcord::engines::{TableEngine, make_tables};
 use pullcord_core::Plane;
 use pullcord_core::admission::Surface;
 use pullcord_core::chance::Chance;
@@ -142,7 +142,7 @@ fn plane(
     let (table, queue) = (aws_sdk_dynamodb::Client::from_conf(table), aws_sdk_sqs::Client::from_conf(queue));
     let chance = Chance::seeded(seed);
     Plane {
-        store: Store::new(Table::new(table, &config.table, clock.clone(), chance.clone()), config.keep_runs),
+        store: Store::new(Table::new(table, &config, clock.clone(), chance.clone()), config.keep_runs),
         queue: Queue::new(queue, &config.queue_url),
         http,
         vault: Vault::File { key: [7; 32] },
@@ -164,7 +164,7 @@ pub async fn quiet_plane(seed: u64) -> Plane {
     let quiet = QueueWay { messages: Messages::default(), weather: Weather::new(seed, clock.clone(), &Fault::ALL) };
     let engine = SharedHttpClient::new(TableEngine::in_memory().unwrap());
     let plane = plane(config(Path::new("/")), &clock, seed, nowhere(), engine, quiet);
-    make_table(plane.store.table.client(), &plane.config).await.unwrap();
+    make_tables(plane.store.table.client(), &plane.config).await.unwrap();
     manage::create_workspace(&plane, &asker(), "acme", "Acme").await.unwrap();
     plane
 }
@@ -186,7 +186,7 @@ impl History {
         let nothing = Weather::new(seed, clock.clone(), &Fault::ALL);
         let quiet = QueueWay { messages: messages.clone(), weather: nothing };
         let calm = plane(config(folder.path()), &clock, seed, nowhere(), engine.clone(), quiet);
-        make_table(calm.store.table.client(), &calm.config).await.unwrap();
+        make_tables(calm.store.table.client(), &calm.config).await.unwrap();
         let now = {
             let clock = clock.clone();
             move || jiff::Timestamp::from_millisecond(clock.now().0).unwrap()

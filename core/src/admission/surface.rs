@@ -31,6 +31,8 @@ pub enum Surface {
     Issues,
     /// The workspaces of surface 3.1.
     Workspaces,
+    /// The code of surface 3.2.
+    Code,
     /// The integrations of surface 3.4.
     Integrations,
     /// A workspace run, for one of its sources.
@@ -45,7 +47,7 @@ impl Surface {
         match self {
             Self::Native | Self::Ops | Self::Workspaces => CooldownRule::FULL,
             Self::Integrations => CooldownRule::COUNTED,
-            Self::Projects | Self::Issues | Self::Child | Self::Schedule | Self::Webhook => CooldownRule::NONE,
+            Self::Projects | Self::Issues | Self::Code | Self::Child | Self::Schedule | Self::Webhook => CooldownRule::NONE,
         }
     }
 
@@ -56,7 +58,7 @@ impl Surface {
 
     pub fn trigger(self) -> Trigger {
         match self {
-            Self::Native | Self::Projects | Self::Issues | Self::Workspaces | Self::Integrations => Trigger::Manual,
+            Self::Native | Self::Projects | Self::Issues | Self::Code | Self::Workspaces | Self::Integrations => Trigger::Manual,
             Self::Ops => Trigger::Ops,
             Self::Child => Trigger::Workspace,
             Self::Schedule => Trigger::Schedule,

@@ -6,14 +6,17 @@ use crate::model::{SourceKind, Stream};
 use crate::providers::Provider;
 
 /// What is given of a source that is to be made, and which kinds it means something to.
-fn given(new: &NewSource) -> [(&'static str, bool, &'static [SourceKind]); 11] {
-    use SourceKind::{Documents, Integration, Repository};
+fn given(new: &NewSource) -> [(&'static str, bool, &'static [SourceKind]); 14] {
+    use SourceKind::{Documents, Index, Integration, Repository};
     [
+        ("git", new.git.is_some(), &[Index]),
+        ("branches", !new.branches.is_empty(), &[Index]),
+        ("ignore_patterns", !new.ignore_patterns.is_empty(), &[Index]),
         ("provider", new.provider.is_some(), &[Repository, Integration]),
         ("integration_type", new.integration_type.is_some(), &[Integration]),
         ("base_url", new.base_url.is_some(), &[Repository, Integration]),
         ("repository", new.repository.is_some(), &[Repository]),
-        ("credential", new.credential.is_some(), &[Repository, Integration]),
+        ("credential", new.credential.is_some(), &[Repository, Integration, Index]),
         ("streams", !new.streams.is_empty(), &[Repository]),
         ("entities", !new.entities.is_empty(), &[Integration]),
         ("health", new.health.is_some(), &[Integration]),
@@ -24,12 +27,15 @@ fn given(new: &NewSource) -> [(&'static str, bool, &'static [SourceKind]); 11] {
 }
 
 /// The same of a change.
-fn changed(change: &ChangedSource) -> [(&'static str, bool, &'static [SourceKind]); 9] {
-    use SourceKind::{Documents, Integration, Repository};
+fn changed(change: &ChangedSource) -> [(&'static str, bool, &'static [SourceKind]); 12] {
+    use SourceKind::{Documents, Index, Integration, Repository};
     [
+        ("git", change.git.is_some(), &[Index]),
+        ("branches", change.branches.is_some(), &[Index]),
+        ("ignore_patterns", change.ignore_patterns.is_some(), &[Index]),
         ("base_url", change.base_url.is_some(), &[Repository, Integration]),
         ("repository", change.repository.is_some(), &[Repository]),
-        ("credential", change.credential.is_some(), &[Repository, Integration]),
+        ("credential", change.credential.is_some(), &[Repository, Integration, Index]),
         ("streams", change.streams.is_some(), &[Repository]),
         ("entities", change.entities.is_some(), &[Integration]),
         ("health", change.health.is_some(), &[Integration]),
@@ -53,10 +59,6 @@ impl Check<'_> {
             self.complain("kind", "is missing");
             return Vec::new();
         };
-        if kind == SourceKind::Index {
-            self.complain("kind", "this build cannot sync sources of kind index; it can sync repository, integration and documents");
-            return Vec::new();
-        }
         for (at, is_given, kinds) in given(new) {
             self.absent(at, is_given && !kinds.contains(&kind), kind);
         }
@@ -66,6 +68,18 @@ impl Check<'_> {
                 None => self.complain("path", "is missing"),
             }
             self.patterns(&new.patterns);
+            return Vec::new();
+        }
+        if kind == SourceKind::Index {
+            match &new.git {
+                Some(git) => self.git(git),
+                None => self.complain("git", "is missing: where is the code?"),
+            }
+            self.branches(&new.branches);
+            self.ignored(&new.ignore_patterns);
+            if let Some(credential) = &new.credential {
+                self.credential(None, credential);
+            }
             return Vec::new();
         }
         let provider = self.provider(new.provider.as_deref(), kind);

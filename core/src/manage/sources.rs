@@ -9,7 +9,7 @@ use crate::admission::Surface;
 use crate::clock::Moment;
 use crate::credential;
 use crate::error::Error;
-use crate::model::{Limits, Project, ProjectId, Right, Source, SourceId, SourceKind, Webhook, Work, WorkspaceId, is_id};
+use crate::model::{GitPlace, Limits, ORIGIN, Project, ProjectId, Right, Source, SourceId, SourceKind, Webhook, Work, WorkspaceId, is_id};
 use crate::plane::Plane;
 use crate::providers;
 use crate::status;
@@ -36,8 +36,26 @@ pub struct NewSource {
     pub monitored: Option<bool>,
     pub path: Option<String>,
     pub patterns: Vec<String>,
+    /// Of an index: where its code is, by what name its remote is known, which branches, and
+    /// what is left out.
+    pub git: Option<GitGiven>,
+    pub branches: Vec<String>,
+    pub ignore_patterns: Vec<String>,
     pub webhook_active: Option<bool>,
     pub webhook_secret: Option<String>,
+}
+
+/// Where code is.
+#[derive(Clone, Debug, Default)]
+pub struct GitGiven {
+    pub url: String,
+    pub remote: Option<String>,
+}
+
+impl GitGiven {
+    fn place(self) -> GitPlace {
+        GitPlace { url: self.url, remote: self.remote.unwrap_or_else(|| ORIGIN.to_owned()) }
+    }
 }
 
 /// What is to change in a source. `None` leaves as it is; an inner `None`
@@ -55,6 +73,9 @@ pub struct ChangedSource {
     pub monitored: Option<bool>,
     pub path: Option<String>,
     pub patterns: Option<Vec<String>>,
+    pub git: Option<GitGiven>,
+    pub branches: Option<Vec<String>>,
+    pub ignore_patterns: Option<Vec<String>>,
     pub webhook_active: Option<Option<bool>>,
     pub webhook_secret: Option<Option<String>>,
 }
@@ -76,6 +97,9 @@ pub(super) fn documents(workspace: &WorkspaceId, project: &ProjectId, name: &str
         monitored: true,
         path: Some(path),
         patterns: Vec::new(),
+        git: None,
+        branches: Vec::new(),
+        ignore_patterns: Vec::new(),
         webhook: Webhook::default(),
         credential: None,
         credential_changed_at: None,
@@ -135,6 +159,9 @@ pub async fn create_source(plane: &Plane, asker: &Asker, workspace: &WorkspaceId
         monitored: new.monitored.unwrap_or(true),
         path: new.path,
         patterns: new.patterns,
+        git: new.git.map(GitGiven::place),
+        branches: new.branches,
+        ignore_patterns: new.ignore_patterns,
         webhook: Webhook { active: new.webhook_active, secret },
         credential_changed_at: credential.is_some().then(|| plane.clock.now()),
         credential_check: None,
@@ -208,9 +235,11 @@ pub async fn change_source(plane: &Plane, asker: &Asker, id: &SourceId, change: 
         }
         source.version += 1;
         let settles = |source: &Source| {
-            (source.base_url.clone(), source.repository.clone(), source.path.clone(), source.patterns.clone(), source.streams.clone())
+            let code = (source.git.clone(), source.branches.clone(), source.ignore_patterns.clone());
+            (source.base_url.clone(), source.repository.clone(), source.path.clone(), source.patterns.clone(), source.streams.clone(), code)
         };
-        let moves = (&source.base_url, &source.repository, &source.path) != (&before.base_url, &before.repository, &before.path);
+        let moves = (&source.base_url, &source.repository, &source.path, &source.git)
+            != (&before.base_url, &before.repository, &before.path, &before.git);
         if let (true, Some(run)) = (moves, gate.holder) {
             // A run that went on elsewhere would take one for the other.
             let holder = plane.store.run(&crate::model::Owner::Source(id.clone()), run).await?.map(Box::new);
@@ -292,6 +321,18 @@ fn apply(plane: &Plane, source: &mut Source, change: &ChangedSource) -> Result<(
     if let Some(patterns) = &change.patterns {
         check.patterns(patterns);
         source.patterns.clone_from(patterns);
+    }
+    if let Some(git) = &change.git {
+        check.git(git);
+        source.git = Some(git.clone().place());
+    }
+    if let Some(branches) = &change.branches {
+        check.branches(branches);
+        source.branches.clone_from(branches);
+    }
+    if let Some(patterns) = &change.ignore_patterns {
+        check.ignored(patterns);
+        source.ignore_patterns.clone_from(patterns);
     }
     if let Some(active) = change.webhook_active {
         source.webhook.active = active;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunId, Stream};
+use super::{IndexOptions, RunId, Stream};
 
 /// What a run was asked to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct RunOptions {
     /// Of a workspace run: only those children of that run which did not do their work.
     #[serde(default)]
     pub retry_of: Option<RunId>,
+    /// Of an index.
+    #[serde(default)]
+    pub index: Option<Box<IndexOptions>>,
 }
 
 impl RunOptions {
@@ -31,6 +34,11 @@ impl RunOptions {
         streams.dedup();
         // Whoever wants all of them wants those, too.
         let retry_of = self.retry_of.filter(|_| self.retry_of == other.retry_of);
-        Self { full: self.full || other.full, streams, include_closed: self.include_closed || other.include_closed, retry_of }
+        let index = match (&self.index, &other.index) {
+            (Some(one), Some(other)) => Some(Box::new(one.widened(other))),
+            (Some(one), None) | (None, Some(one)) => Some(Box::new(one.widened(&IndexOptions::default()))),
+            (None, None) => None,
+        };
+        Self { full: self.full || other.full, streams, include_closed: self.include_closed || other.include_closed, retry_of, index }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::progress::{Calls, Children, Expected, Noted, Progress, Results, RunError, Warning};
+use super::code::Indexing;
 use super::relisting::Relisting;
 use super::{Owner, RunId, RunOptions, SourceId, SourceKind, UserId, WorkspaceId};
 use crate::clock::Moment;
@@ -218,6 +219,12 @@ pub struct Run {
     /// What it knows of the present stream's listing, if it is to tell what is gone.
     #[serde(default)]
     pub relisting: Option<Relisting>,
+    /// Whoever asked for it would have cancelled what was under way.
+    #[serde(default)]
+    pub forced: bool,
+    /// Of an index: what it did there.
+    #[serde(default)]
+    pub indexing: Option<Box<Indexing>>,
 
     pub created_at: Moment,
     #[serde(default)]
@@ -304,6 +311,8 @@ impl Run {
             resume: None,
             removals: 0,
             relisting: None,
+            forced: false,
+            indexing: None,
             created_at: Moment(0),
             started_at: None,
             finished_at: None,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{HealthCheck, ProjectId, RunId, Schedule, SourceId, Stream, WorkspaceId};
+use super::{GitPlace, HealthCheck, ProjectId, RunId, Schedule, SourceId, Stream, WorkspaceId};
 use crate::clock::Moment;
 
 /// The kinds of things that can be synced.
@@ -58,6 +58,13 @@ pub struct Source {
     pub path: Option<String>,
     #[serde(default)]
     pub patterns: Vec<String>,
+    /// Of an index: where its code is, which branches of it, and what is left out.
+    #[serde(default)]
+    pub git: Option<GitPlace>,
+    #[serde(default)]
+    pub branches: Vec<String>,
+    #[serde(default)]
+    pub ignore_patterns: Vec<String>,
     #[serde(default)]
     pub webhook: Webhook,
     #[serde(default)]

@@ -20,12 +20,34 @@ pub struct Condition {
     pub values: Row,
 }
 
+/// Which of the two tables a row is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Home {
+    #[default]
+    Main,
+    /// What can be searched.
+    Index,
+}
+
 /// One write of a commit. `what` names it when it is the one that lost.
 #[derive(Clone, Debug)]
 pub struct Write {
     pub what: &'static str,
     pub action: Action,
     pub condition: Option<Condition>,
+    pub home: Home,
+}
+
+impl Write {
+    fn main(what: &'static str, action: Action, condition: Option<Condition>) -> Self {
+        Self { what, action, condition, home: Home::Main }
+    }
+
+    /// The same in the table that is searched.
+    #[must_use]
+    pub fn in_index(self) -> Self {
+        Self { home: Home::Index, ..self }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -38,12 +60,12 @@ pub enum Action {
 
 /// Puts a row, whatever was there.
 pub fn put(what: &'static str, row: Row) -> Write {
-    Write { what, action: Action::Put(row), condition: None }
+    Write::main(what, Action::Put(row), None)
 }
 
 /// Puts a row that must be the first of its key.
 pub fn put_new(what: &'static str, row: Row) -> Write {
-    Write { what, action: Action::Put(row), condition: Some(condition("attribute_not_exists(PK)", [])) }
+    Write::main(what, Action::Put(row), Some(condition("attribute_not_exists(PK)", [])))
 }
 
 /// Puts a row over the one that was read, which had `seen` for its version;
@@ -52,40 +74,40 @@ pub fn put_over(what: &'static str, row: Row, seen: u64) -> Write {
     if seen == 0 {
         return put_new(what, row);
     }
-    Write { what, action: Action::Put(row), condition: Some(version_is(seen)) }
+    Write::main(what, Action::Put(row), Some(version_is(seen)))
 }
 
 /// Puts a row if there is none, or an expired one.
 pub fn put_unless_live(what: &'static str, row: Row, now: Moment) -> Write {
     let lapsed = condition("attribute_not_exists(PK) OR expires_at < :now", [(":now", number(now.0))]);
-    Write { what, action: Action::Put(row), condition: Some(lapsed) }
+    Write::main(what, Action::Put(row), Some(lapsed))
 }
 
 /// Puts a row over one of this kind, which is not changed otherwise.
 pub fn put_over_kind(what: &'static str, row: Row, kind: &str) -> Write {
     let mut built = condition("#kind = :kind", [(":kind", string(kind))]);
     built.names.insert("#kind".into(), "kind".into());
-    Write { what, action: Action::Put(row), condition: Some(built) }
+    Write::main(what, Action::Put(row), Some(built))
 }
 
 /// Deletes a row that is still as it was read.
 pub fn delete_unchanged(what: &'static str, key: Key, seen: u64) -> Write {
-    Write { what, action: Action::Delete(key), condition: Some(version_is(seen)) }
+    Write::main(what, Action::Delete(key), Some(version_is(seen)))
 }
 
 /// Deletes a row, whatever it was.
 pub fn delete(what: &'static str, key: Key) -> Write {
-    Write { what, action: Action::Delete(key), condition: None }
+    Write::main(what, Action::Delete(key), None)
 }
 
 /// Deletes a row that must be there.
 pub fn delete_existing(what: &'static str, key: Key) -> Write {
-    Write { what, action: Action::Delete(key), condition: Some(condition("attribute_exists(PK)", [])) }
+    Write::main(what, Action::Delete(key), Some(condition("attribute_exists(PK)", [])))
 }
 
 /// Holds if the row is still as it was read.
 pub fn unchanged(what: &'static str, key: Key, seen: u64) -> Write {
-    Write { what, action: Action::Check(key), condition: Some(version_is(seen)) }
+    Write::main(what, Action::Check(key), Some(version_is(seen)))
 }
 
 /// Holds if a provider has at least `floor` requests left, or is not known to
@@ -95,7 +117,7 @@ pub fn quota_left(what: &'static str, key: Key, floor: u64, now: Moment) -> Writ
         "attribute_not_exists(PK) OR attribute_not_exists(resets_at) OR remaining >= :floor OR resets_at <= :now",
         [(":floor", number(floor)), (":now", number(now.0))],
     );
-    Write { what, action: Action::Check(key), condition: Some(enough) }
+    Write::main(what, Action::Check(key), Some(enough))
 }
 
 /// Puts a row of the ledger over the one that was read. Rows of earlier builds had
@@ -106,7 +128,7 @@ pub fn put_over_ledger(what: &'static str, row: Row, seen: u64) -> Write {
         built.names.insert("#version".into(), "version".into());
         built
     };
-    Write { what, action: Action::Put(row), condition: Some(if seen == 0 { unversioned() } else { version_is(seen) }) }
+    Write::main(what, Action::Put(row), Some(if seen == 0 { unversioned() } else { version_is(seen) }))
 }
 
 /// Adds one to a folded audit row, making it on the first time.
@@ -121,7 +143,7 @@ pub fn count_audit(what: &'static str, key: Key, row: &Row) -> Write {
     update.names.insert("#count".into(), "count".into());
     update.values.insert(":one".into(), number(1));
     let expression = format!("SET {} ADD #count :one", sets.join(", "));
-    Write { what, action: Action::Update(key, expression), condition: Some(update) }
+    Write::main(what, Action::Update(key, expression), Some(update))
 }
 
 /// Which rows of a partition a query wants.
@@ -167,6 +189,13 @@ pub fn key_condition(index: Option<&str>, hash: &str, range: &Range) -> Conditio
         Range::Below(to) => drop(built.values.insert(":to".into(), string(to))),
         Range::DueBy(by) => drop(built.values.insert(":to".into(), number(by.0))),
     }
+    built
+}
+
+/// The rows of one branch, where a search looks.
+pub fn of_tree(tree: &str) -> Condition {
+    let mut built = condition("#tree = :tree", [(":tree", string(tree))]);
+    built.names.insert("#tree".into(), super::keys::TREE.into());
     built
 }
 

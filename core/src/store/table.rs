@@ -13,11 +13,12 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
-use super::conditions::{Action, Condition, Range, Write, key_condition};
+use super::conditions::{Action, Condition, Home, Range, Write, key_condition, of_tree};
 use super::items::Row;
-use super::keys::Key;
+use super::keys::{self, Key};
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::error::Fault;
 
 /// A transaction takes at most so many writes.
@@ -29,6 +30,7 @@ const TRIES: u32 = 8;
 pub struct Table {
     client: Client,
     name: String,
+    index_name: String,
     clock: Clock,
     chance: Chance,
 }
@@ -50,6 +52,7 @@ pub struct Lost {
 /// A question to the table or to one of its indexes.
 #[derive(Debug)]
 pub struct Query {
+    pub home: Home,
     pub index: Option<&'static str>,
     pub hash: String,
     pub range: Range,
@@ -59,7 +62,7 @@ pub struct Query {
 
 impl Query {
     pub fn partition(hash: String, range: Range) -> Self {
-        Self { index: None, hash, range, limit: None, newest_first: false }
+        Self { home: Home::Main, index: None, hash, range, limit: None, newest_first: false }
     }
 }
 
@@ -71,8 +74,8 @@ enum Tried {
 }
 
 impl Table {
-    pub fn new(client: Client, name: &str, clock: Clock, chance: Chance) -> Self {
-        Self { client, name: name.to_owned(), clock, chance }
+    pub fn new(client: Client, config: &Config, clock: Clock, chance: Chance) -> Self {
+        Self { client, name: config.table.clone(), index_name: config.index_table.clone(), clock, chance }
     }
 
     pub fn client(&self) -> &Client {
@@ -83,6 +86,13 @@ impl Table {
         &self.name
     }
 
+    fn named(&self, home: Home) -> &str {
+        match home {
+            Home::Main => &self.name,
+            Home::Index => &self.index_name,
+        }
+    }
+
     /// Reads one row as it is now.
     pub async fn get(&self, key: &Key) -> Result<Option<Row>, Fault> {
         let call = || self.client.get_item().table_name(&self.name).set_key(Some(attributes(key))).consistent_read(true).send();
@@ -91,6 +101,11 @@ impl Table {
 
     /// Reads many rows as they are now; those that are not there are left out.
     pub async fn get_many(&self, keys: &[Key]) -> Result<Vec<Row>, Fault> {
+        self.get_many_of(Home::Main, keys).await
+    }
+
+    pub async fn get_many_of(&self, home: Home, keys: &[Key]) -> Result<Vec<Row>, Fault> {
+        let name = self.named(home);
         let mut rows = Vec::with_capacity(keys.len());
         for some in keys.chunks(100) {
             let mut wanted: Vec<Row> = some.iter().map(attributes).collect();
@@ -98,10 +113,10 @@ impl Table {
             while !wanted.is_empty() {
                 let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
                 let request = request.map_err(|why| Fault::broken("table", why))?;
-                let call = || self.client.batch_get_item().request_items(&self.name, request.clone()).send();
+                let call = || self.client.batch_get_item().request_items(name, request.clone()).send();
                 let reply = self.read(call).await?;
-                rows.extend(reply.responses.unwrap_or_default().remove(&self.name).unwrap_or_default());
-                let left = reply.unprocessed_keys.unwrap_or_default().remove(&self.name);
+                rows.extend(reply.responses.unwrap_or_default().remove(name).unwrap_or_default());
+                let left = reply.unprocessed_keys.unwrap_or_default().remove(name);
                 wanted = left.map(|left| left.keys).unwrap_or_default();
                 if !wanted.is_empty() {
                     self.pause(&mut tries, "rows were left unread").await?;
@@ -122,7 +137,7 @@ impl Table {
             let call = || {
                 self.client
                     .query()
-                    .table_name(&self.name)
+                    .table_name(self.named(query.home))
                     .set_index_name(query.index.map(str::to_owned))
                     .key_condition_expression(&expression)
                     .set_expression_attribute_names(Some(names.clone()))
@@ -140,6 +155,28 @@ impl Table {
                 return Ok(rows);
             }
         }
+    }
+
+    /// The rows of a tree that are nearest to a vector, nearest first, as their keys and how
+    /// far off they are.
+    pub async fn search(&self, tree: &str, vector: &[f32], most: i32) -> Result<Vec<(Key, f64)>, Fault> {
+        let Condition { expression, names, values } = of_tree(tree);
+        let wanted: Vec<AttributeValue> = vector.iter().map(|number| AttributeValue::N(number.to_string())).collect();
+        let call = || {
+            self.client
+                .search_vectors()
+                .table_name(&self.index_name)
+                .index_name(keys::MEANING_INDEX)
+                .search_condition_expression(&expression)
+                .set_expression_attribute_names(Some(names.clone()))
+                .set_expression_attribute_values(Some(values.clone()))
+                .set_search_vector(Some(wanted.clone()))
+                .top_k(most)
+                .send()
+        };
+        let found = self.read(call).await?.search_results.unwrap_or_default();
+        let key = |row: &Row| Some(Key { pk: row.get("PK")?.as_s().ok()?.clone(), sk: row.get("SK")?.as_s().ok()?.clone() });
+        Ok(found.iter().filter_map(|one| Some((key(one.item.as_ref()?)?, one.score))).collect())
     }
 
     /// Does all writes or none.
@@ -211,15 +248,15 @@ impl Table {
         }
         match &write.action {
             Action::Put(row) => {
-                let call = self.client.put_item().table_name(&self.name).set_item(Some(row.clone()));
+                let call = self.client.put_item().table_name(self.named(write.home)).set_item(Some(row.clone()));
                 sent!(call.set_condition_expression(conditional).return_values_on_condition_check_failure(all_old))
             }
             Action::Delete(key) => {
-                let call = self.client.delete_item().table_name(&self.name).set_key(Some(attributes(key)));
+                let call = self.client.delete_item().table_name(self.named(write.home)).set_key(Some(attributes(key)));
                 sent!(call.set_condition_expression(conditional).return_values_on_condition_check_failure(all_old))
             }
             Action::Update(key, update) => {
-                let call = self.client.update_item().table_name(&self.name).set_key(Some(attributes(key)));
+                let call = self.client.update_item().table_name(self.named(write.home)).set_key(Some(attributes(key)));
                 sent!(call.update_expression(update).set_condition_expression(conditional))
             }
             Action::Check(_) => Err(Fault::broken("table", "a check alone writes nothing")),
@@ -261,7 +298,7 @@ impl Table {
         macro_rules! dressed {
             ($builder:expr) => {
                 $builder
-                    .table_name(&self.name)
+                    .table_name(self.named(write.home))
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(values)
                     .return_values_on_condition_check_failure(all_old)

@@ -74,6 +74,16 @@ impl<'a> Held<'a> {
         Box::pin(self.write(moves::renew(&self.run, self.now(), lease), &[])).await
     }
 
+    /// Looks whether someone asked the run to stop, where no write of its own would show
+    /// it soon.
+    pub(super) async fn heed(&mut self) -> Result<(), Stop> {
+        match self.plane.store.run(&self.run.owner, self.run.id).await? {
+            Some(now) if now.version == self.run.version => Ok(()),
+            Some(_) => Box::pin(self.write(moves::renew(&self.run, self.now(), self.plane.config.lease), &[])).await,
+            None => Err(Stop::Superseded),
+        }
+    }
+
     /// Lets a short while pass without giving the run back.
     pub(super) async fn nap(&mut self, span: Duration) -> Result<(), Stop> {
         let step = (self.plane.config.lease / 3).max(Duration::from_millis(1));

@@ -38,6 +38,9 @@ pub(super) async fn remove(held: &mut Held<'_>, source: &Source) -> Result<End, 
             return Ok(End::TimeUp);
         }
     }
+    if let Some(end) = super::code::remove(held, source).await? {
+        return Ok(end);
+    }
     held.plane.store.forget_by_hand(&source.id).await?;
     held.plane.store.forget_streams(&source.id).await?;
     let listing = conditions::delete("listing", keys::source_listing(&source.workspace, &source.id));

@@ -319,6 +319,7 @@ impl Attempt<'_> {
             last_count: cost.items.filter(|_| is_sync),
             usual: cost.usual.filter(|_| is_sync),
             scheduled_for: ask.scheduled_for,
+            forced: ask.on_conflict == OnConflict::Restart,
             created_at: now,
             ..Run::blank(id, workspace.clone())
         }

@@ -76,6 +76,7 @@ fn described() -> OpenApiRouter<Api> {
         .merge(surfaces::deciding::routes())
         .merge(surfaces::runs::live_routes())
         .merge(surfaces::projects::routes())
+        .merge(surfaces::indexes::routes())
         .merge(surfaces::issues::routes())
         .merge(surfaces::workspaces::routes())
         .merge(surfaces::integrations::routes())

@@ -3,6 +3,7 @@
 pub(crate) mod console;
 pub(crate) mod families;
 pub(crate) mod hooks;
+pub(crate) mod indexes;
 pub(crate) mod integrations;
 pub(crate) mod issue_items;
 pub(crate) mod issues;

@@ -2,18 +2,23 @@
 
 use std::time::Duration;
 
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use pullcord_core::Error;
 use pullcord_core::admission::{OnBlocked, OnConflict, refused_until};
 use pullcord_core::clock::Moment;
 use pullcord_core::model::{RunId, RunStatus};
-use pullcord_core::trigger::{Answer, Asker, IdempotencyKey, Would};
+use pullcord_core::trigger::{Answer, Ask, Asker, IdempotencyKey, Would};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ids;
-use crate::checked::Gathered;
+use super::runs::{Override, reason_of};
+use crate::Api;
+use crate::checked::{Asked, Gathered};
+use crate::edge::RequestId;
 use crate::problem::Problem;
 
 /// No answer is held longer.
@@ -73,6 +78,70 @@ pub(super) struct TriggerQuery {
     pub(super) max_age: Option<String>,
     #[serde(rename = "dryRun")]
     pub(super) dry_run: Option<bool>,
+}
+
+/// What comes with every press of the cord, beside its body.
+pub(super) struct Press {
+    request: String,
+    uri: Uri,
+    headers: HeaderMap,
+    query: TriggerQuery,
+}
+
+impl FromRequestParts<Api> for Press {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let Asked(query) = Asked::<TriggerQuery>::from_request_parts(parts, api).await?;
+        let request = parts.extensions.get::<RequestId>().map(|RequestId(request)| request.clone()).unwrap_or_default();
+        let uri = parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone());
+        Ok(Self { request, uri, headers: parts.headers.clone(), query })
+    }
+}
+
+impl Press {
+    /// What it comes to, with what its body says.
+    pub(super) fn wishes(
+        self,
+        body: TriggerQuery,
+        override_cooldown: Option<Override>,
+        essence: &str,
+        asker: &Asker,
+        gathered: &mut Gathered,
+    ) -> Wish {
+        let wished = Wished::of(self.query, body, gathered);
+        Wish {
+            wait: wished.wait,
+            override_cooldown: gathered.take(reason_of(override_cooldown)),
+            idempotency: gathered.take(idempotency(asker, &self.headers, &self.uri, essence)),
+            request: self.request,
+            wished,
+        }
+    }
+}
+
+/// All that was wished for, ready to be asked.
+pub(super) struct Wish {
+    pub(super) wait: Option<Duration>,
+    wished: Wished,
+    override_cooldown: Option<String>,
+    idempotency: Option<IdempotencyKey>,
+    request: String,
+}
+
+impl Wish {
+    pub(super) fn on(self, ask: Ask) -> Ask {
+        Ask {
+            on_conflict: self.wished.on_conflict,
+            on_blocked: self.wished.on_blocked,
+            max_age: self.wished.max_age,
+            dry_run: self.wished.dry_run,
+            override_cooldown: self.override_cooldown,
+            idempotency: self.idempotency,
+            request_id: Some(self.request),
+            ..ask
+        }
+    }
 }
 
 /// What the caller wishes, from wherever it was said.

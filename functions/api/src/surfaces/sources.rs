@@ -117,6 +117,22 @@ impl From<HealthBody> for manage::HealthGiven {
     }
 }
 
+/// Where code is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct GitBody {
+    /// What git clones over HTTPS, or a folder that the deployment allows.
+    url: String,
+    /// What the repository calls where it comes from; `origin` if nothing is said.
+    remote: Option<String>,
+}
+
+impl From<GitBody> for manage::GitGiven {
+    fn from(GitBody { url, remote }: GitBody) -> Self {
+        Self { url, remote }
+    }
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SourceGiven {
@@ -152,6 +168,17 @@ struct SourceGiven {
     #[serde(default)]
     #[schema(required = false)]
     patterns: Vec<String>,
+    /// Of an index.
+    #[schema(inline)]
+    git: Option<GitBody>,
+    /// Of an index: those that are taken if a sync names none; the current one, if none is given.
+    #[serde(default)]
+    #[schema(required = false)]
+    branches: Vec<String>,
+    /// Of an index: what is left out, as in a `.gitignore`.
+    #[serde(default)]
+    #[schema(required = false)]
+    ignore_patterns: Vec<String>,
     #[schema(inline)]
     webhook: Option<WebhookGiven>,
 }
@@ -184,6 +211,9 @@ async fn create_source(
         monitored: value.monitored,
         path: value.path,
         patterns: value.patterns,
+        git: value.git.map(Into::into),
+        branches: value.branches,
+        ignore_patterns: value.ignore_patterns,
         webhook_active: webhook.active.flatten(),
         webhook_secret: webhook.secret.flatten(),
     };
@@ -224,6 +254,11 @@ struct SourceChange {
     monitored: Option<bool>,
     path: Option<String>,
     patterns: Option<Vec<String>>,
+    /// Of an index.
+    #[schema(inline)]
+    git: Option<GitBody>,
+    branches: Option<Vec<String>>,
+    ignore_patterns: Option<Vec<String>>,
     #[schema(inline)]
     webhook: Option<WebhookGiven>,
 }
@@ -251,6 +286,9 @@ async fn change_source(
         monitored: value.monitored,
         path: value.path,
         patterns: value.patterns,
+        git: value.git.map(Into::into),
+        branches: value.branches,
+        ignore_patterns: value.ignore_patterns,
         webhook_active: webhook.active,
         webhook_secret: webhook.secret,
     };

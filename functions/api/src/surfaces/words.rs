@@ -6,16 +6,17 @@ use pullcord_core::model::RunStatus;
 pub(super) struct Words {
     pub(super) issues: &'static str,
     pub(super) integrations: &'static str,
+    pub(super) code: &'static str,
 }
 
 pub(super) fn words(status: RunStatus) -> Words {
-    let (issues, integrations) = match status {
-        RunStatus::Queued | RunStatus::Parked => ("pending", "pending"),
-        RunStatus::Running | RunStatus::Cancelling => ("in_progress", "running"),
-        RunStatus::Paused => ("paused", "paused"),
-        RunStatus::Completed | RunStatus::CompletedWithWarnings => ("completed", "succeeded"),
-        RunStatus::Failed => ("failed", "failed"),
-        RunStatus::Cancelled => ("cancelled", "cancelled"),
+    let (issues, integrations, code) = match status {
+        RunStatus::Queued | RunStatus::Parked => ("pending", "pending", "queued"),
+        RunStatus::Running | RunStatus::Cancelling => ("in_progress", "running", "running"),
+        RunStatus::Paused => ("paused", "paused", "running"),
+        RunStatus::Completed | RunStatus::CompletedWithWarnings => ("completed", "succeeded", "completed"),
+        RunStatus::Failed => ("failed", "failed", "failed"),
+        RunStatus::Cancelled => ("cancelled", "cancelled", "cancelled"),
     };
-    Words { issues, integrations }
+    Words { issues, integrations, code }
 }
