@@ -202,12 +202,11 @@ async fn answer(State(door): State<Arc<Door>>, request: Request) -> Response {
     let place = door.note(&parts);
     // A door that is gone holds nobody.
     let _ = door.held.subscribe().wait_for(|held| !held).await;
-    let response = match door.refusal(&parts) {
-        Some(refusal) => refusal,
-        None => {
-            let root = door.root.clone();
-            tokio::task::spawn_blocking(move || backend(&root, &parts, body.to_vec())).await.unwrap()
-        }
+    let response = if let Some(refusal) = door.refusal(&parts) {
+        refusal
+    } else {
+        let root = door.root.clone();
+        tokio::task::spawn_blocking(move || backend(&root, &parts, body.to_vec())).await.unwrap()
     };
     door.journal.send_modify(|journal| journal[place].status = Some(response.status().as_u16()));
     response

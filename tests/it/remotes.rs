@@ -216,6 +216,7 @@ async fn a_repository_outside_the_roots_is_refused() {
     let above = here.clone.join("../../..");
     for path in [remote.path(), link, above] {
         let body = json!({"id": fresh("index"), "kind": "index", "git": {"url": path.to_str().unwrap()}});
-        tenant.admin().post(&format!("/v1/workspaces/{}/sources", tenant.slug), body).await.problem(400, "VALIDATION_FAILED");
+        let answer = tenant.admin().post(&format!("/v1/workspaces/{}/sources", tenant.slug), body).await;
+        assert_eq!(answer.problem(400, "VALIDATION_FAILED")["errors"][0]["at"], "git.url");
     }
 }

@@ -143,7 +143,7 @@ async fn odd_names_are_names(world: &World) {
 /// long line, and in another alphabet.
 async fn odd_texts_are_texts(world: &World) {
     let long_line = format!("var giraffe = [{}];", "\"savannah\", ".repeat(5_000));
-    let many_lines: String = (0..3_000).map(|number| format!("let pelican_{number} = {number};\n")).collect();
+    let many_lines = (0..3_000).map(|number| format!("let pelican_{number} = {number};\n")).collect::<Vec<_>>().concat();
     let remote = GitRemote::with(&[
         ("empty.rs", ""),
         ("blank.rs", "\n\n   \n"),

@@ -146,7 +146,7 @@ async fn the_strategy_is_the_first_that_is_wanted(world: &World) {
     assert_eq!(given.stands("main").await, (given.remote.head("main"), 3));
 }
 
-/// S1.47: waiting, attaching, freshness and dry runs as on every other surface, in
+/// S1.48: waiting, attaching, freshness and dry runs as on every other surface, in
 /// this one's words.
 async fn the_options_of_every_trigger_hold_here_too(world: &World) {
     let given = given(world, &FILES).await;
