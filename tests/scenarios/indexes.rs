@@ -18,10 +18,10 @@ pub mod ignoring;
 pub mod native;
 pub mod odd_files;
 pub mod options;
+pub mod progress;
 pub mod refusals;
 pub mod searching;
 pub mod secrets;
-pub mod telling;
 pub mod triggering;
 
 /// How often something is looked at before it is given up.
