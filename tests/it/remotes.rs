@@ -117,8 +117,8 @@ async fn a_remote_falls_silent_and_goes_away() {
     cloned(&remote, &[]).await.unwrap();
 }
 
-/// S1.61: as many as a large repository has. The same repository is read in the
-/// scenarios with fewer.
+/// As many as a large repository has, for whoever measures; the scenarios make do
+/// with fewer.
 async fn a_hundred_thousand_files_are_quickly_made() {
     let remote = GitRemote::start().await;
     remote.many("main", 100_000);
