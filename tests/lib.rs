@@ -9,6 +9,7 @@
 
 pub mod bench;
 pub mod due;
+pub mod git_remote;
 pub mod scenarios;
 pub mod session;
 pub mod sim;

@@ -7,6 +7,7 @@ use crate::world::World;
 pub mod documents;
 pub mod forges;
 pub mod hooks;
+pub mod indexes;
 pub mod input;
 pub mod integrations;
 pub mod issues;
@@ -62,6 +63,20 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         hooks::refusals::SCENARIOS,
         hooks::secrets::SCENARIOS,
         hooks::taking::SCENARIOS,
+        indexes::branches::SCENARIOS,
+        indexes::cancelling::SCENARIOS,
+        indexes::changing::SCENARIOS,
+        indexes::deleting::SCENARIOS,
+        indexes::failing::SCENARIOS,
+        indexes::ignoring::SCENARIOS,
+        indexes::native::SCENARIOS,
+        indexes::odd_files::SCENARIOS,
+        indexes::options::SCENARIOS,
+        indexes::progress::SCENARIOS,
+        indexes::refusals::SCENARIOS,
+        indexes::searching::SCENARIOS,
+        indexes::secrets::SCENARIOS,
+        indexes::triggering::SCENARIOS,
         input::addresses::SCENARIOS,
         input::bodies::SCENARIOS,
         input::sources::SCENARIOS,

@@ -24,6 +24,7 @@ mod ledger;
 mod mishaps;
 mod parked;
 mod races;
+mod remotes;
 mod tokens;
 mod volume;
 
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         mishaps::TESTS,
         parked::TESTS,
         races::TESTS,
+        remotes::TESTS,
         tokens::TESTS,
         volume::TESTS,
     ]
