@@ -13,3 +13,6 @@ pub mod rank;
 
 mod fnv;
 mod words;
+
+#[cfg(test)]
+mod questions;

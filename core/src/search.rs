@@ -41,11 +41,14 @@ pub async fn search(
     if question.trim().is_empty() || question.chars().count() > LONGEST_QUESTION {
         return Err(Error::invalid("q", format!("must be 1 to {LONGEST_QUESTION} characters")));
     }
+    if branch.is_some_and(str::is_empty) {
+        return Err(Error::invalid("branch", "names no branch"));
+    }
     let known = plane.store.branches(id).await?;
     let indexed: Vec<&IndexedBranch> = known.iter().filter(|branch| branch.manifest.is_some()).collect();
     let preferred = source.branches.first().map(String::as_str);
     let found = match branch {
-        Some(name) => Some(indexed.iter().find(|known| known.branch == name).ok_or_else(|| unknown(name, &indexed))?),
+        Some(name) => Some(indexed.iter().find(|known| known.branch == name).ok_or(Error::NotFound("branch"))?),
         None => indexed.iter().find(|known| Some(known.branch.as_str()) == preferred).or_else(|| indexed.iter().max_by_key(|one| one.indexed_at)),
     };
     let vector = embed::embed(question);
@@ -63,10 +66,4 @@ pub async fn search(
         Some(Hit { path: piece.path.clone(), start_line, end_line, score, snippet })
     };
     Ok(ranked.filter_map(hit).collect())
-}
-
-fn unknown(name: &str, indexed: &[&IndexedBranch]) -> Error {
-    let names: Vec<&str> = indexed.iter().map(|known| known.branch.as_str()).collect();
-    let there = if names.is_empty() { "nothing is yet".to_owned() } else { format!("there are {}", names.join(", ")) };
-    Error::invalid("branch", format!("{name} is not indexed; {there}"))
 }

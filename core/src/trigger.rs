@@ -20,6 +20,7 @@ mod ask;
 mod attempt;
 mod explain;
 mod low;
+mod making;
 mod parking;
 mod record;
 
@@ -116,6 +117,15 @@ fn allow(rows: &Rows, person: &Person, ask: &Ask) -> Result<(), Error> {
     }
     if ask.override_cooldown.is_some() && !role.may(Right::Administer) {
         return Err(Error::Forbidden("only an admin may override a cooldown".into()));
+    }
+    if let Some(index) = &ask.options.index {
+        let Some(place) = source.git.as_ref() else {
+            let why = format!("has no meaning for a source of kind {}", source.kind.as_str());
+            return Err(Error::invalid(index.first_said(), why));
+        };
+        if let Some(remote) = index.remote.as_ref().filter(|remote| **remote != place.remote) {
+            return Err(Error::invalid("remote", format!("there is no remote {remote}: this repository's is {}", place.remote)));
+        }
     }
     match ask.options.streams.iter().find(|stream| !source.streams.contains(stream)) {
         Some(stream) => Err(Error::invalid("streams", format!("this source has no stream {}", stream.as_str()))),

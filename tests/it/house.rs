@@ -175,7 +175,7 @@ async fn what_must_stand_in_one_file_stands_there() {
     only("an expression", &["attribute_not_exists", "begins_with(#", "BETWEEN :", "if_not_exists"], &["store/conditions.rs"]);
     only("the environment", &["std::env::var", "env::vars"], &["core/src/config.rs", "functions/api/build.rs", "cli/src/environment.rs"]);
     only("the time", &["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now"], &["core/src/clock.rs"]);
-    only("a new run", &["Run::blank("], &["core/src/trigger/attempt.rs", "core/src/model/run.rs"]);
+    only("a new run", &["Run::blank("], &["core/src/trigger/making.rs", "core/src/model/run.rs"]);
     for (name, text) in code.iter().filter(|(name, _)| name.contains("/providers")) {
         assert!(!text.contains("async "), "{name}: providers are pure");
     }

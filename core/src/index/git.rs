@@ -114,7 +114,9 @@ impl Repository {
 
     /// The repository that a folder is, with its work tree or bare.
     pub fn own(folder: &Path) -> Result<Self, Trouble> {
-        gix::ThreadSafeRepository::open_opts(folder, gix::open::Options::isolated()).map(Self).map_err(broken)
+        // What is pulled into it may be noted in its own log of references, in somebody's name.
+        let options = gix::open::Options::isolated().config_overrides(["user.name=pullcord", "user.email=pullcord@localhost"]);
+        gix::ThreadSafeRepository::open_opts(folder, options).map(Self).map_err(broken)
     }
 
     pub fn reader(&self) -> Reader {

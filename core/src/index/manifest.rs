@@ -33,6 +33,8 @@ pub enum Change {
     Removed,
     /// It is elsewhere now, where it was taken along to.
     Left,
+    /// It is in neither tree; an unfinished run may have written it.
+    Stray,
 }
 
 impl Change {
@@ -40,7 +42,7 @@ impl Change {
     pub fn blob(&self) -> Option<Blob> {
         match self {
             Self::Added(blob) | Self::Modified(blob) | Self::Renamed(blob, _) | Self::Again(blob) => Some(*blob),
-            Self::Removed | Self::Left => None,
+            Self::Removed | Self::Left | Self::Stray => None,
         }
     }
 }

@@ -97,8 +97,8 @@ pub fn check_ignored(patterns: &[String]) -> Vec<Complaint> {
         complaints.push(Complaint { at: "ignore_patterns".to_owned(), why: format!("must be at most {MOST_PATTERNS}") });
     }
     for (place, pattern) in patterns.iter().enumerate() {
-        if pattern.is_empty() || pattern.len() > LONGEST_PATTERN || pattern.chars().any(char::is_control) {
-            let why = format!("must be 1 to {LONGEST_PATTERN} bytes without control characters");
+        if pattern.len() > LONGEST_PATTERN || pattern.chars().any(char::is_control) {
+            let why = format!("must be at most {LONGEST_PATTERN} bytes without control characters");
             complaints.push(Complaint { at: format!("ignore_patterns[{place}]"), why });
         }
     }

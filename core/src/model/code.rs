@@ -35,6 +35,9 @@ pub struct IndexOptions {
     /// Fetch what is new first, and count its commits.
     #[serde(default)]
     pub pull_remote: bool,
+    /// By what name it is fetched from, if anybody said so.
+    #[serde(default)]
+    pub remote: Option<String>,
     /// Of these branches; empty means those of the source.
     #[serde(default)]
     pub branches: Vec<String>,
@@ -49,11 +52,23 @@ fn yes() -> bool {
 
 impl Default for IndexOptions {
     fn default() -> Self {
-        Self { incremental: true, pull_remote: false, branches: Vec::new(), ignore_patterns: Vec::new() }
+        Self { incremental: true, pull_remote: false, remote: None, branches: Vec::new(), ignore_patterns: Vec::new() }
     }
 }
 
 impl IndexOptions {
+    /// The first of them that says something.
+    pub fn first_said(&self) -> &'static str {
+        match self {
+            Self { branches, .. } if !branches.is_empty() => "branches",
+            Self { ignore_patterns, .. } if !ignore_patterns.is_empty() => "ignore_patterns",
+            Self { remote: Some(_), .. } => "remote",
+            Self { pull_remote: true, .. } => "pull_remote",
+            Self { incremental: false, .. } => "incremental",
+            _ => "full_reindex",
+        }
+    }
+
     /// What satisfies both: one run may have to do for several who asked.
     pub(super) fn widened(&self, other: &Self) -> Self {
         let both = |one: &[String], other: &[String]| {
@@ -65,6 +80,7 @@ impl IndexOptions {
         Self {
             incremental: self.incremental && other.incremental,
             pull_remote: self.pull_remote || other.pull_remote,
+            remote: self.remote.clone().or_else(|| other.remote.clone()),
             branches: if named { both(&self.branches, &other.branches) } else { Vec::new() },
             // What only one of them left out, the other wants.
             ignore_patterns: self.ignore_patterns.iter().filter(|one| other.ignore_patterns.contains(one)).cloned().collect(),
@@ -100,6 +116,7 @@ pub struct Indexing {
     pub files_added: u64,
     #[serde(default)]
     pub files_modified: u64,
+    /// Of those that were added, and of those that were removed.
     #[serde(default)]
     pub files_renamed: u64,
     #[serde(default)]
@@ -115,6 +132,11 @@ pub struct Indexing {
     pub chunks_kept: u64,
     #[serde(default)]
     pub chunks_cleared: u64,
+    /// Of the branch that it is at: pieces embedded, and how many more there are than before.
+    #[serde(default)]
+    pub embedded_here: u64,
+    #[serde(default)]
+    pub grown_here: i64,
     /// Unset until that is known, and where nobody asked.
     #[serde(default)]
     pub pulled_commits: Option<u64>,
@@ -137,6 +159,8 @@ impl Indexing {
             chunks_embedded: 0,
             chunks_kept: 0,
             chunks_cleared: 0,
+            embedded_here: 0,
+            grown_here: 0,
             pulled_commits: None,
             pulled_at_least: false,
         }
@@ -164,6 +188,9 @@ pub struct IndexedBranch {
     /// What the index shows, once a run came to its end.
     #[serde(default)]
     pub manifest: Option<KeptManifest>,
+    /// Pieces of all its files.
+    #[serde(default)]
+    pub chunks: u64,
     /// When that commit was made, in seconds of the Unix clock.
     #[serde(default)]
     pub made_at: i64,

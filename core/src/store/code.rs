@@ -128,6 +128,16 @@ impl Store {
         Ok(rows.iter().map(|row| conditions::delete("chunk", key_of(row)).in_index()).collect())
     }
 
+    /// How many pieces a branch has, counted one by one.
+    pub async fn count_pieces(&self, tree: &str) -> Result<u64, Fault> {
+        let mut count = 0;
+        for partition in keys::chunk_partitions(tree) {
+            let query = Query { home: Home::Index, ..Query::partition(partition, Range::All) };
+            count += self.table.count(query).await?;
+        }
+        Ok(count)
+    }
+
     /// The pieces of a branch that are nearest to a vector, nearest first, and how near.
     pub async fn nearest(&self, tree: &str, vector: &[f32], most: i32) -> Result<Vec<(Piece, f64)>, Fault> {
         let found = self.table.search(tree, vector, most).await?;

@@ -13,13 +13,15 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
-use super::conditions::{Action, Condition, Home, Range, Write, key_condition, of_tree};
+use super::conditions::{Action, Condition, Home, Range, Write, key_condition};
 use super::items::Row;
-use super::keys::{self, Key};
+use super::keys::Key;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Fault;
+
+mod searching;
 
 /// A transaction takes at most so many writes.
 pub const MOST_WRITES: usize = 100;
@@ -155,28 +157,6 @@ impl Table {
                 return Ok(rows);
             }
         }
-    }
-
-    /// The rows of a tree that are nearest to a vector, nearest first, as their keys and how
-    /// far off they are.
-    pub async fn search(&self, tree: &str, vector: &[f32], most: i32) -> Result<Vec<(Key, f64)>, Fault> {
-        let Condition { expression, names, values } = of_tree(tree);
-        let wanted: Vec<AttributeValue> = vector.iter().map(|number| AttributeValue::N(number.to_string())).collect();
-        let call = || {
-            self.client
-                .search_vectors()
-                .table_name(&self.index_name)
-                .index_name(keys::MEANING_INDEX)
-                .search_condition_expression(&expression)
-                .set_expression_attribute_names(Some(names.clone()))
-                .set_expression_attribute_values(Some(values.clone()))
-                .set_search_vector(Some(wanted.clone()))
-                .top_k(most)
-                .send()
-        };
-        let found = self.read(call).await?.search_results.unwrap_or_default();
-        let key = |row: &Row| Some(Key { pk: row.get("PK")?.as_s().ok()?.clone(), sk: row.get("SK")?.as_s().ok()?.clone() });
-        Ok(found.iter().filter_map(|one| Some((key(one.item.as_ref()?)?, one.score))).collect())
     }
 
     /// Does all writes or none.

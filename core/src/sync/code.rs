@@ -14,6 +14,7 @@ use crate::admission::Counted;
 use crate::error::Fault;
 use crate::model::{IndexOptions, Indexing, Source, Stage, Strategy};
 
+mod clones;
 mod fetching;
 mod planning;
 mod removing;
@@ -31,6 +32,9 @@ struct Place {
     /// Branches that are done, and paths of the next one.
     branches_done: usize,
     paths_done: usize,
+    /// Of the path after those, if it was begun: how many pieces it had.
+    #[serde(default)]
+    had: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +69,7 @@ async fn begin(held: &mut Held<'_>, options: &IndexOptions, fetched: &Fetched, l
     if lost.is_some() {
         run.warn("BRANCH_MOVED", "a branch moved while it was indexed; it was begun again where it is now", None);
     }
-    let place = Place { aims: fetched.aims.clone(), branches_done: 0, paths_done: 0 };
+    let place = Place { aims: fetched.aims.clone(), branches_done: 0, paths_done: 0, had: None };
     let strategy = match (run.options.full, options.incremental) {
         (true, _) => Strategy::Full,
         (false, true) => Strategy::Incremental,
@@ -111,7 +115,11 @@ async fn branches(
 async fn branch(held: &mut Held<'_>, source: &Source, fetched: &Fetched, place: &mut Place, plan: Plan) -> Result<Option<End>, Stop> {
     if let Some(indexing) = held.run.indexing.as_deref_mut().filter(|_| place.paths_done == 0) {
         indexing.files_unchanged += plan.unchanged;
-        if plan.strategy == Strategy::Full && indexing.strategy != Strategy::Smart {
+        (indexing.embedded_here, indexing.grown_here) = (0, 0);
+        if plan.is_settled() {
+            indexing.chunks_kept += plan.branch.chunks;
+        }
+        if plan.strategy == Strategy::Full {
             indexing.strategy = Strategy::Full;
         }
     }

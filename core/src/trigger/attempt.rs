@@ -10,8 +10,7 @@ use super::{Answer, Ask, IdempotencyKey, Would, cooldown, floor_of, low, quota_k
 use crate::admission::{Admission, Asked, OnBlocked, OnConflict, Surface, admit, cooling, lowered, park, refused_until};
 use crate::clock::Moment;
 use crate::error::{Error, Fault, Refusal};
-use crate::estimate;
-use crate::model::{Gate, Owner, Run, RunId, RunStatus, Source, SourceId, SourceKind, Trigger, Work};
+use crate::model::{Gate, Owner, Run, RunId, Source, SourceId, SourceKind, Trigger, Work};
 use crate::moves;
 use crate::plane::Plane;
 use crate::store::conditions::Write;
@@ -19,7 +18,7 @@ use crate::store::items::{Audit, Idempotency, Quota};
 use crate::store::{Admittance, Admitted, Joined, Remembered, Rows, Store, Subject};
 
 /// How soon the tick looks after a message that may not have been sent.
-const FIRST_SEND: Duration = Duration::from_secs(90);
+pub(super) const FIRST_SEND: Duration = Duration::from_secs(90);
 /// Races lost in a row before the caller is asked to come back.
 pub(super) const MOST_RACES: u32 = 10;
 
@@ -290,39 +289,6 @@ impl Attempt<'_> {
 
     fn checks_quota(&self) -> bool {
         self.ask.work == Work::Sync && self.ask.surface != Surface::Schedule
-    }
-
-    fn new_run(&self, rows: &Rows, id: RunId) -> Run {
-        let Self { ask, now, .. } = *self;
-        let (workspace, source) = (rows.subject.workspace(), rows.subject.source());
-        let kind = rows.subject.kind();
-        let is_sync = ask.work == Work::Sync;
-        let whole = ask.options.full || rows.gate.last_synced_at.is_none() || matches!(kind, None | Some(SourceKind::Documents));
-        let cost = estimate::cost(&rows.gate.past, whole);
-        Run {
-            id,
-            owner: rows.subject.owner(),
-            workspace: workspace.clone(),
-            source: source.map(|source| source.id.clone()),
-            kind,
-            integration_type: source.and_then(|source| source.integration_type.clone()),
-            parent: ask.parent,
-            work: ask.work,
-            status: RunStatus::Queued,
-            trigger: ask.surface.trigger(),
-            triggered_by: ask.asker.user().clone(),
-            reason: ask.reason.clone().or_else(|| ask.override_cooldown.clone()),
-            request_id: ask.request_id.clone(),
-            options: ask.options.clone(),
-            next_send_at: Some(now.plus(FIRST_SEND)),
-            expected: cost.took.filter(|_| is_sync),
-            last_count: cost.items.filter(|_| is_sync),
-            usual: cost.usual.filter(|_| is_sync),
-            scheduled_for: ask.scheduled_for,
-            forced: ask.on_conflict == OnConflict::Restart,
-            created_at: now,
-            ..Run::blank(id, workspace.clone())
-        }
     }
 
     fn remembered(&self, key: &IdempotencyKey, run: &Run) -> Idempotency {

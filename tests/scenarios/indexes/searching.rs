@@ -88,9 +88,9 @@ async fn a_search_that_makes_no_sense_is_refused(world: &World) {
         ("?q=%20%20", "q"),
         (&format!("?q={long}"), "q"),
         ("?q=umbrella&limit=0", "limit"),
-        ("?q=umbrella&limit=-1", "limit"),
+        ("?q=umbrella&limit=-1", "query"),
         ("?q=umbrella&limit=1001", "limit"),
-        ("?q=umbrella&limit=many", "limit"),
+        ("?q=umbrella&limit=many", "query"),
         ("?q=umbrella&branch=", "branch"),
         ("?q=umbrella&brunch=main", "brunch"),
     ];

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use futures::stream::BoxStream;
 
 use super::super::held::Held;
 use super::super::{End, Stop};
+use super::clones::{lock, make_room};
 use super::{Aim, Place, planning};
 use crate::documents::{self, Unusable};
 use crate::error::Fault;
@@ -31,6 +32,20 @@ use crate::vault::Kept;
 const LOOK: Duration = Duration::from_secs(1);
 /// Commits that are counted at most.
 const MOST_COMMITS: usize = 1_000;
+
+/// How often a remote is asked that does not answer as it should, and a clone looked at
+/// that another worker is at: one that lost its run leaves it soon.
+const TRIES: u32 = 3;
+const BUSY_TRIES: u32 = 20;
+
+/// Whether asking again soon may help.
+fn may_pass(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Refused(Refused::Status(status)) => *status >= 500,
+        Trouble::Refused(Refused::Unreachable(why)) => !matches!(why, Unanswered::Forbidden(_)),
+        _ => false,
+    }
+}
 
 /// A repository, and what is to be indexed of it.
 pub(super) struct Fetched {
@@ -85,7 +100,7 @@ pub(super) async fn fetch(
         let aim = Aim { branch: branch.branch.clone(), commit };
         planning::shows(branch, &aim, &ignored, held.run.options.full).then_some(aim)
     };
-    let errand = Errand {
+    let errand = Arc::new(Errand {
         settled: indexed.iter().filter_map(aim).collect(),
         open: opening(held.plane.http.clone(), authorization, bytes.clone()),
         branches,
@@ -95,17 +110,36 @@ pub(super) async fn fetch(
         stop: stop.clone(),
         folder,
         place,
-    };
+    });
     let kept_in = held.plane.config.git_cache.clone();
     let most = held.plane.config.git_cache_mib * 1024 * 1024;
-    let work = move || {
-        let found = errand.run();
-        make_room(&kept_in, most, &errand.folder);
-        found
+    let mut tries = 0;
+    let found = loop {
+        let (errand, kept_in) = (errand.clone(), kept_in.clone());
+        let work = move || {
+            let found = errand.run();
+            make_room(&kept_in, most, &errand.folder);
+            found
+        };
+        let found = watched(held, &stop, &bytes, work).await?;
+        let patience = match &found {
+            Err(Trouble::Busy) => BUSY_TRIES,
+            Err(trouble) if may_pass(trouble) => TRIES,
+            _ => break found,
+        };
+        tries += 1;
+        if tries >= patience || held.time_is_up_after(LOOK) {
+            break found;
+        }
+        held.nap(LOOK / 2 + held.plane.chance.jitter(LOOK / 2)).await?;
+        stop.store(false, Ordering::Relaxed);
     };
-    let found = watched(held, &stop, &bytes, work).await?;
     let url = source.git.as_ref().map(|place| place.url.clone());
-    Ok(found.map_err(|trouble| if held.time_is_up() { too_long(url) } else { ended(trouble, url) }))
+    Ok(found.map_err(|trouble| match trouble {
+        Trouble::Busy => End::TimeUp,
+        Trouble::Interrupted if held.time_is_up() => too_long(url),
+        trouble => ended(trouble, url),
+    }))
 }
 
 /// Where the repository is, or is to be cloned to.
@@ -308,38 +342,6 @@ fn indexed(branch: &IndexedBranch) -> Option<ObjectId> {
 
 pub(super) fn id(commit: &str) -> Option<ObjectId> {
     ObjectId::from_hex(commit.as_bytes()).ok()
-}
-
-fn lock(folder: &Path) -> Result<File, Trouble> {
-    let broken = |why: std::io::Error| Trouble::Broken(format!("the folder for clones cannot be used: {why}"));
-    let parent = folder.parent().unwrap_or(folder);
-    std::fs::create_dir_all(parent).map_err(broken)?;
-    let lock = File::create(folder.with_extension("lock")).map_err(broken)?;
-    lock.try_lock().map_err(|_| Trouble::Busy)?;
-    Ok(lock)
-}
-
-/// Removes the clones that were not used for longest, if all together fill too much.
-fn make_room(kept_in: &Path, most: u64, needed: &Path) {
-    let size = |folder: &Path| -> u64 {
-        let files = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
-        files.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file).map(|file| file.len()).sum()
-    };
-    let Ok(folders) = std::fs::read_dir(kept_in) else { return };
-    let folders = folders.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_dir());
-    // A clone's lock is opened whenever it is used.
-    let used = |folder: &PathBuf| std::fs::metadata(folder.with_extension("lock")).and_then(|lock| lock.modified()).ok();
-    let mut clones: Vec<_> = folders.map(|folder| (used(&folder), size(&folder), folder)).collect();
-    clones.sort();
-    let mut sum: u64 = clones.iter().map(|(_, size, _)| size).sum();
-    for (_, size, folder) in clones.into_iter().filter(|(_, _, folder)| folder != needed) {
-        if sum <= most {
-            break;
-        }
-        if lock(&folder).is_ok_and(|_lock| std::fs::remove_dir_all(&folder).is_ok()) {
-            sum -= size;
-        }
-    }
 }
 
 fn too_long(url: Option<String>) -> End {

@@ -11,7 +11,7 @@ use crate::index::git::{Entry, Kind, Reader, Trouble};
 use crate::index::ignoring::Ignored;
 use crate::index::manifest::{Change, Manifest, Work};
 use crate::model::{IndexOptions, IndexedBranch, KeptManifest, Run, Source, Strategy};
-use crate::store::Store;
+use crate::store::{Store, keys};
 
 /// The longest path whose pieces fit a key.
 const LONGEST_PATH: usize = 900;
@@ -181,7 +181,7 @@ impl Doubted {
         let mut strangers: Vec<&String> = strangers.filter(|path| !before.0.contains_key(*path) && !target.0.contains_key(*path)).collect();
         strangers.sort_unstable();
         strangers.dedup();
-        work.extend(strangers.into_iter().map(|path| (path.clone(), Change::Left)));
+        work.extend(strangers.into_iter().map(|path| (path.clone(), Change::Stray)));
     }
 }
 
@@ -247,8 +247,15 @@ pub(super) async fn arrive(held: &mut Held<'_>, source: &Source, fetched: &Fetch
     embed::NAME.clone_into(&mut branch.embedder);
     branch.indexed_at = Some(held.now());
     branch.version += 1;
-    let write = Store::branch_write(&source.id, &branch, plan.branch.version)?;
     let mut run = held.run.clone();
+    if let Some(indexing) = run.indexing.as_deref_mut() {
+        branch.chunks = match plan.doubts {
+            true => held.plane.store.count_pieces(&keys::tree(&source.id, &branch.branch)).await?,
+            false => branch.chunks.saturating_add_signed(indexing.grown_here),
+        };
+        indexing.chunks_kept += branch.chunks.saturating_sub(indexing.embedded_here);
+    }
+    let write = Store::branch_write(&source.id, &branch, plan.branch.version)?;
     run.next_request = Some(place);
     held.commit_part(run, vec![write]).await?;
     for old in forgotten {

@@ -29,6 +29,8 @@ use crate::store::{Piece, Store, keys};
 const LONGEST_FILE: u64 = 1024 * 1024;
 /// Writes to a part, beside the run's own; a transaction takes a hundred.
 const MOST_WRITES: usize = 95;
+/// How a file begins that says where a large one is.
+const POINTER: &str = "version https://git-lfs.github.com/spec/";
 /// Files whose rows are read at once.
 const AT_ONCE: usize = 32;
 /// Files that lie ready at most.
@@ -43,14 +45,18 @@ struct Ready {
     pieces: Vec<Piece>,
     /// It is not searched, and why.
     skipped: Option<&'static str>,
+    is_pointer: bool,
 }
 
 /// A file's writes, and what they come to.
 struct Counted {
     path: String,
+    /// How many pieces it had.
+    had: usize,
     writes: Vec<Write>,
     count: Box<dyn FnOnce(&mut Indexing) + Send>,
     skipped: Option<&'static str>,
+    is_pointer: bool,
 }
 
 /// Tells the thread that nobody takes its files any more.
@@ -76,7 +82,9 @@ pub(super) async fn write(
     let _stops = StopWithMe(stop.clone());
     let (repository, anew) = (fetched.repository.clone(), plan.anew);
     let thread = tokio::task::spawn_blocking(move || read_all(&repository.reader(), rest, anew, &sender, &stop));
-    let mut writer = Writer { tree, plan, writes: Vec::new(), run: held.run.clone(), shown_at: held.now() };
+    let first = plan.work.get(place.paths_done).map(|(path, _)| path.clone());
+    let begun = first.zip(place.had);
+    let mut writer = Writer { tree, plan, begun, writes: Vec::new(), run: held.run.clone(), shown_at: held.now() };
     let mut group = Vec::with_capacity(AT_ONCE);
     while ready.recv_many(&mut group, AT_ONCE).await > 0 {
         let some = std::mem::take(&mut group);
@@ -105,17 +113,18 @@ fn read_all(reader: &Reader, work: Work, anew: bool, sender: &mpsc::Sender<Ready
         if stop.load(Ordering::Relaxed) {
             return Err(Trouble::Interrupted);
         }
-        let (mut pieces, mut skipped) = (Vec::new(), None);
+        let (mut pieces, mut skipped, mut is_pointer) = (Vec::new(), None, false);
         if let Some(blob) = change.blob() {
             match text(reader, ObjectId::Sha1(blob))? {
                 Ok(text) => {
+                    is_pointer = text.starts_with(POINTER);
                     let is_new = anew || matches!(change, Change::Added(_));
                     pieces = (0..).zip(chunks(&text)).map(|(number, chunk)| piece(&path, number, &chunk, is_new)).collect();
                 }
                 Err(why) => skipped = Some(why),
             }
         }
-        if sender.blocking_send(Ready { path, change, pieces, skipped }).is_err() {
+        if sender.blocking_send(Ready { path, change, pieces, skipped, is_pointer }).is_err() {
             return Err(Trouble::Interrupted);
         }
     }
@@ -149,6 +158,8 @@ fn piece(path: &str, number: u32, chunk: &crate::index::chunk::Chunk<'_>, is_new
 struct Writer<'a> {
     tree: String,
     plan: &'a Plan,
+    /// The file that another worker was at, and how many pieces it had before.
+    begun: Option<(String, usize)>,
     /// What is not committed yet, and the run as it is then.
     writes: Vec<Write>,
     run: Run,
@@ -158,7 +169,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// What a file takes, compared with what is there.
     async fn counted(&self, store: &Store, file: Ready) -> Result<Counted, Fault> {
-        let Ready { path, change, mut pieces, skipped } = file;
+        let Ready { path, change, mut pieces, skipped, is_pointer } = file;
         let is_new = matches!(change, Change::Added(_) | Change::Renamed(..));
         let old = if self.plan.doubts || !is_new { store.pieces(&self.tree, &path).await? } else { Vec::new() };
         let mut vectors: HashMap<String, Vec<f32>> = HashMap::new();
@@ -168,13 +179,12 @@ impl Writer<'_> {
             }
             vectors.extend(old.iter().map(|piece| (piece.hash.clone(), piece.vector.clone())));
         }
-        let (mut embedded, mut kept) = (0, 0);
+        let begun = self.begun.as_ref().filter(|(begun, _)| *begun == path);
+        let had = begun.map_or(old.len(), |(_, had)| *had);
+        let mut embedded = 0;
         for piece in &mut pieces {
             match vectors.get(&piece.hash) {
-                Some(vector) => {
-                    kept += 1;
-                    piece.vector.clone_from(vector);
-                }
+                Some(vector) => piece.vector.clone_from(vector),
                 None => {
                     embedded += 1;
                     if piece.vector.is_empty() {
@@ -193,46 +203,55 @@ impl Writer<'_> {
         let surplus = old.iter().filter(|piece| piece.number as usize >= pieces.len());
         writes.extend(surplus.map(|piece| Store::piece_delete(&self.tree, &path, piece.number)));
         let stay = if self.plan.anew { 0 } else { pieces.len() - written };
-        let cleared = (old.len() - stay.min(old.len())) as u64;
+        let cleared = had.saturating_sub(stay) as u64;
+        let grown = pieces.len() as i64 - had as i64;
         let count = move |indexing: &mut Indexing| {
             match change {
                 Change::Added(_) => indexing.files_added += 1,
                 Change::Modified(_) => indexing.files_modified += 1,
-                Change::Renamed(..) => indexing.files_renamed += 1,
-                Change::Removed => indexing.files_removed += 1,
+                Change::Renamed(..) => {
+                    indexing.files_added += 1;
+                    indexing.files_renamed += 1;
+                }
+                Change::Removed | Change::Left => indexing.files_removed += 1,
                 Change::Again(_) => indexing.files_unchanged += 1,
-                Change::Left => {}
+                Change::Stray => {}
             }
             indexing.chunks_embedded += embedded;
-            indexing.chunks_kept += kept;
+            indexing.embedded_here += embedded;
+            indexing.grown_here += grown;
             indexing.chunks_cleared += cleared;
             indexing.files_skipped += u64::from(skipped.is_some());
         };
-        Ok(Counted { path, writes, count: Box::new(count), skipped })
+        Ok(Counted { path, had, writes, count: Box::new(count), skipped, is_pointer })
     }
 
     /// Adds a file to the part, and commits what is full. A file of very many pieces is
     /// counted with its last part: it is begun again if it does not come to that.
     async fn take(&mut self, held: &mut Held<'_>, place: &mut Place, file: Counted) -> Result<(), Stop> {
-        let Counted { path, mut writes, count, skipped } = file;
+        let Counted { path, had, mut writes, count, skipped, is_pointer } = file;
         if self.writes.len() + writes.len() > MOST_WRITES {
             self.flush(held, place).await?;
         }
         while writes.len() > MOST_WRITES {
             let rest = writes.split_off(MOST_WRITES);
             self.writes = std::mem::replace(&mut writes, rest);
+            place.had = Some(had);
             self.flush(held, place).await?;
         }
         self.writes.extend(writes);
-        place.paths_done += 1;
+        (place.paths_done, place.had) = (place.paths_done + 1, None);
         if let Some(indexing) = self.run.indexing.as_deref_mut() {
             count(indexing);
             let results = &mut self.run.results;
             (results.created, results.deleted) = (indexing.files_added, indexing.files_removed);
-            (results.updated, results.skipped) = (indexing.files_modified + indexing.files_renamed, indexing.files_unchanged);
+            (results.updated, results.skipped) = (indexing.files_modified, indexing.files_unchanged);
         }
         if let Some(why) = skipped {
             self.run.warn("FILE_SKIPPED", &format!("{path} is {why}, and not searched"), Some(&path));
+        }
+        if is_pointer {
+            self.run.warn("POINTER_INDEXED", &format!("{path} says where a large file is; that is searched, and not the file"), Some(&path));
         }
         self.run.progress.processed += 1;
         self.run.progress.stage = Some(Stage::Updating);

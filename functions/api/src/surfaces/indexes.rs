@@ -6,9 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pullcord_core::admission::{OnConflict, Surface};
 use pullcord_core::clock::Moment;
-use pullcord_core::error::Complaint;
-use pullcord_core::manage::{check_branches, check_ignored};
-use pullcord_core::model::{GitPlace, IndexOptions, Run, RunOptions, SourceId, SourceKind};
+use pullcord_core::model::{CURRENT, GitPlace, Run, RunOptions, SourceId, SourceKind};
 use pullcord_core::trigger::{Answer, Ask, Asker, trigger};
 use pullcord_core::{Error, Refusal, cancel, search, status};
 use serde::{Deserialize, Serialize};
@@ -26,8 +24,10 @@ use crate::checked::{Asked, Checked, Gathered, Path};
 use crate::problem::{Problem, Told};
 
 mod job;
+mod options;
 
 use job::{JobProgress, JobView, RepositoryView};
+pub(super) use options::CodeAsked;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -80,30 +80,17 @@ struct IndexAsked {
 }
 
 impl IndexAsked {
-    /// What is wrong with it, as far as that can be told without the source.
-    fn complaints(&self) -> Vec<Complaint> {
-        let mut complaints = check_ignored(&self.ignore_patterns);
-        match (&self.branch, &self.branches) {
-            (Some(_), Some(_)) => {
-                complaints.push(Complaint { at: "branch".to_owned(), why: "is a branches of one: give one of the two".to_owned() });
-            }
-            (Some(branch), None) => {
-                let named = |complaint: Complaint| Complaint { at: "branch".to_owned(), ..complaint };
-                complaints.extend(check_branches(std::slice::from_ref(branch)).into_iter().map(named));
-            }
-            (None, Some(branches)) => complaints.extend(check_branches(branches)),
-            (None, None) => {}
-        }
-        complaints
-    }
-
-    fn options(&self) -> IndexOptions {
-        let one = || self.branch.clone().into_iter().collect();
-        IndexOptions {
-            incremental: self.incremental.unwrap_or(true),
-            pull_remote: self.pull_remote,
-            branches: self.branches.clone().unwrap_or_else(one),
-            ignore_patterns: self.ignore_patterns.clone(),
+    /// Without a word of branches it is the one that HEAD names.
+    fn code(&mut self) -> CodeAsked {
+        let current = || vec![CURRENT.to_owned()];
+        let branches = self.branches.take().filter(|names| !names.is_empty()).or_else(|| self.branch.is_none().then(current));
+        CodeAsked {
+            incremental: self.incremental,
+            pull_remote: Some(self.pull_remote),
+            remote: self.remote.take(),
+            branch: self.branch.take(),
+            branches,
+            ignore_patterns: Some(std::mem::take(&mut self.ignore_patterns)),
         }
     }
 }
@@ -117,23 +104,17 @@ async fn index_repository(
     Caller(asker): Caller,
     Path(repository): Path<String>,
     press: Press,
-    Checked { value, essence }: Checked<IndexAsked>,
+    Checked { mut value, essence }: Checked<IndexAsked>,
 ) -> Result<Response, Problem> {
     let now = api.plane.clock.now();
     let mut gathered = Gathered::default();
-    let complaints = value.complaints();
-    let index = value.options();
-    let IndexAsked { force, full_reindex, remote, on_conflict, on_blocked, wait, max_age, dry_run, override_cooldown, .. } = value;
+    let index = gathered.take(value.code().options());
+    let IndexAsked { force, full_reindex, on_conflict, on_blocked, wait, max_age, dry_run, override_cooldown, .. } = value;
     let said = TriggerQuery { on_conflict, on_blocked, wait, max_age, dry_run };
     let wished = press.wishes(said, override_cooldown, &essence, &asker, &mut gathered);
-    gathered.take(if complaints.is_empty() { Ok(()) } else { Err(Error::Invalid(complaints)) });
     gathered.all_well().told(now)?;
     let id = ids::source(&repository).map_err(|error| refused(error, now))?;
     let place = place(&api, &asker, &id).await.map_err(|error| refused(error, now))?;
-    if let Some(remote) = remote.filter(|remote| *remote != place.remote) {
-        let why = format!("there is no remote {remote}: this repository's is {}", place.remote);
-        return Err(Error::invalid("remote", why)).told(now);
-    }
     let wait = wished.wait;
     let ask = Ask {
         kind: Some(SourceKind::Index),
@@ -175,7 +156,7 @@ async fn place(api: &Api, asker: &Asker, id: &SourceId) -> Result<GitPlace, Erro
 fn refused(error: Error, now: Moment) -> Problem {
     let problem = Problem::from_error(&error, now);
     match &error {
-        Error::NotFound(_) => problem.saying("Repository not found").with("error", "Repository not found"),
+        Error::NotFound("source") => problem.saying("Repository not found").with("error", "Repository not found"),
         Error::Forbidden(_) => problem.saying("Access denied").with("error", "Access denied"),
         Error::Refused(refusal) => match &**refusal {
             Refusal::InProgress { run, holder } => {
@@ -246,7 +227,7 @@ async fn cancel_job(
 #[into_params(parameter_in = Query)]
 struct SearchQuery {
     /// What is looked for, in words or names.
-    q: String,
+    q: Option<String>,
     /// The first that the source names, or the one indexed last, if none is given.
     branch: Option<String>,
     limit: Option<u64>,
@@ -281,7 +262,7 @@ async fn search_code(
     let told = |error| refused(error, now);
     let id = ids::source(&repository).map_err(told)?;
     let most = ids::limit(Some(query.limit.unwrap_or(10))).map_err(told)?;
-    let hits = search::search(&api.plane, &asker, &id, &query.q, query.branch.as_deref(), most).await.map_err(told)?;
+    let hits = search::search(&api.plane, &asker, &id, query.q.as_deref().unwrap_or_default(), query.branch.as_deref(), most).await.map_err(told)?;
     let view = |hit: search::Hit| HitView {
         path: hit.path,
         start_line: hit.start_line,

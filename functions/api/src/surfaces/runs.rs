@@ -24,6 +24,7 @@ use utoipa_axum::routes;
 
 use super::asking::{Blocked, Conflict, LONGEST_WAIT, TriggerQuery, Wished, held_for, idempotency, outcome_of, would_be};
 use super::ids;
+use super::indexes::CodeAsked;
 use super::sources::place;
 use crate::Api;
 use crate::auth::Caller;
@@ -89,6 +90,34 @@ struct SyncAsked {
     #[schema(inline)]
     override_cooldown: Option<Override>,
     reason: Option<String>,
+    /// Of an index: the same as full.
+    full_reindex: Option<bool>,
+    /// Of an index, as all that follows: touch what changed alone; else whatever is less work.
+    incremental: Option<bool>,
+    /// Fetch what is new first, and count its commits.
+    pull_remote: Option<bool>,
+    remote: Option<String>,
+    /// One branch.
+    branch: Option<String>,
+    /// `current` is the one that the repository's HEAD names.
+    branches: Option<Vec<String>>,
+    /// Left out beside what the source leaves out, as in a `.gitignore`.
+    ignore_patterns: Option<Vec<String>>,
+}
+
+impl SyncAsked {
+    /// What is said of an index, if anything is.
+    fn code(&mut self) -> Option<CodeAsked> {
+        let asked = CodeAsked {
+            incremental: self.incremental.take(),
+            pull_remote: self.pull_remote.take(),
+            remote: self.remote.take(),
+            branch: self.branch.take(),
+            branches: self.branches.take(),
+            ignore_patterns: self.ignore_patterns.take(),
+        };
+        (self.full_reindex.is_some() || asked != CodeAsked::default()).then_some(asked)
+    }
 }
 
 /// Asks for a sync.
@@ -102,10 +131,12 @@ async fn sync_source(
     Path(id): Path<String>,
     headers: HeaderMap,
     Asked(query): Asked<TriggerQuery>,
-    Checked { value, essence }: Checked<SyncAsked>,
+    Checked { mut value, essence }: Checked<SyncAsked>,
 ) -> Result<Response, Problem> {
     let now = api.plane.clock.now();
     let mut gathered = Gathered::default();
+    let index = value.code().map(|asked| Box::new(gathered.take(asked.options())));
+    let full = value.full || value.full_reindex == Some(true);
     let SyncAsked { on_conflict, on_blocked, wait, max_age, dry_run, .. } = value;
     let wished = Wished::of(query, TriggerQuery { on_conflict, on_blocked, wait, max_age, dry_run }, &mut gathered);
     let streams = gathered.take(streams(&value.streams));
@@ -113,7 +144,7 @@ async fn sync_source(
     let idempotency = gathered.take(idempotency(&asker, &headers, &uri, &essence));
     gathered.all_well().told(now)?;
     let ask = Ask {
-        options: RunOptions { full: value.full, streams, include_closed: value.include_closed, ..RunOptions::default() },
+        options: RunOptions { full, streams, include_closed: value.include_closed, index, ..RunOptions::default() },
         confirmed: value.confirmed,
         on_conflict: if value.force { OnConflict::Restart } else { wished.on_conflict },
         on_blocked: wished.on_blocked,

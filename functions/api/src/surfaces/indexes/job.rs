@@ -1,5 +1,6 @@
 //! Jobs and repositories of surface 3.2: runs and sources, in this surface's words.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullcord_core::clock::Moment;
@@ -133,7 +134,7 @@ impl JobView {
                 full_reindex: run.options.full,
                 incremental: asked.incremental,
                 pull_remote: asked.pull_remote,
-                remote: place.remote.clone(),
+                remote: asked.remote.unwrap_or_else(|| place.remote.clone()),
                 branches,
                 ignore_patterns: asked.ignore_patterns,
                 progress_webhook: None,
@@ -152,15 +153,6 @@ impl JobView {
     }
 }
 
-/// A branch that is indexed.
-#[derive(Serialize, ToSchema)]
-struct BranchView {
-    branch: String,
-    indexed_commit: String,
-    files: u64,
-    indexed_at: Option<String>,
-}
-
 /// A repository, and how its index is.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RepositoryView {
@@ -170,28 +162,25 @@ pub(super) struct RepositoryView {
     status: &'static str,
     last_synced_at: Option<String>,
     sync_error: Option<String>,
-    branches: Vec<BranchView>,
+    /// The commit that each branch shows, and how many files it has.
+    indexed_commit: BTreeMap<String, String>,
+    files: BTreeMap<String, u64>,
+    indexed_at: BTreeMap<String, String>,
     current_job: Option<JobView>,
 }
 
 impl RepositoryView {
     pub(super) fn of(looked: &Looked, branches: &[IndexedBranch], current_job: Option<JobView>) -> Self {
-        let view = |branch: &IndexedBranch| {
-            let manifest = branch.manifest.as_ref()?;
-            Some(BranchView {
-                branch: branch.branch.clone(),
-                indexed_commit: manifest.commit.clone(),
-                files: manifest.files,
-                indexed_at: branch.indexed_at.map(Moment::rfc3339),
-            })
-        };
+        let shown = || branches.iter().filter_map(|branch| Some((branch.branch.clone(), branch, branch.manifest.as_ref()?)));
         Self {
             repository_id: looked.source.id.to_string(),
             name: looked.source.name.clone(),
             status: looked.gate.status.as_str(),
             last_synced_at: looked.gate.last_synced_at.map(Moment::rfc3339),
             sync_error: looked.gate.sync_error.clone(),
-            branches: branches.iter().filter_map(view).collect(),
+            indexed_commit: shown().map(|(name, _, manifest)| (name, manifest.commit.clone())).collect(),
+            files: shown().map(|(name, _, manifest)| (name, manifest.files)).collect(),
+            indexed_at: shown().filter_map(|(name, branch, _)| Some((name, branch.indexed_at?.rfc3339()))).collect(),
             current_job,
         }
     }
