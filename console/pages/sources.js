@@ -10,7 +10,7 @@ import { at, now, when } from "../lib/time.js";
 import { filters, empty, pagedTable, searchField, selectField } from "../shell/list.js";
 import { gauge } from "../shell/meter.js";
 import { pill } from "../shell/status.js";
-import { manualSyncButton } from "../sync/manual-sync-button.js";
+import { manualSyncButton, syncAllButton } from "../sync/manual-sync-button.js";
 import { whenBegun } from "../sync/trigger.js";
 import { where, workspaceHead, workspaceOf } from "./look.js";
 import { openNewSource } from "./new-source.js";
@@ -47,7 +47,7 @@ export default async function sources(context) {
       table.refilter();
     },
   );
-  const actions = isAdmin(role) ? [h("button", { type: "button", onclick: add }, "New source")] : [];
+  const actions = [isAdmin(role) && h("button", { type: "button", onclick: add }, "New source"), syncAllButton(workspace)];
   put(main, workspaceHead(context, workspace, "", { actions, commands }), search, table.element);
   const syncers = new Set(["sync_issues", "sync_documents"].flatMap(whoMay));
   if (!syncers.has(role))

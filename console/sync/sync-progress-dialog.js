@@ -8,8 +8,9 @@ import { toRun } from "../lib/routes.js";
 import { button } from "../shell/busy.js";
 import { openDialog } from "../shell/dialog.js";
 import { nameOf, pill } from "../shell/status.js";
+import { childrenOf } from "./children.js";
 import { progressView } from "./progress-view.js";
-import { summary, verdict } from "./results.js";
+import { againLabel, canRetry, summary, verdict } from "./results.js";
 import { hideBanner, showBanner } from "./sync-status-banner.js";
 import { cancelRun, retryRun } from "./trigger.js";
 
@@ -20,12 +21,14 @@ export async function openProgress(runOrId, source, role) {
   let run = first;
   let stop = () => {};
   const view = progressView();
+  const family = first.source ? null : childrenOf(first.id);
   const dialog = openDialog({
     title: headline(first, name),
     kind: "progress-dialog",
-    body: view.element,
+    body: [view.element, family?.element],
     onclose: () => {
       stop();
+      family?.stop();
       showBanner(run, name);
     },
   });
@@ -38,6 +41,7 @@ export async function openProgress(runOrId, source, role) {
   function show(found, how) {
     const position = found.position ?? (found.version === run.version ? run.position : null);
     run = { ...found, position };
+    family?.show(run);
     if (hasEnded(run)) return end();
     view.show(run, how);
     if (may) cancel.hidden = run.status === "cancelling";
@@ -48,9 +52,9 @@ export async function openProgress(runOrId, source, role) {
   function end() {
     const again =
       may &&
-      run.work === "sync" &&
+      canRetry(run) &&
       run.status !== "completed" &&
-      button("Try again", () =>
+      button(againLabel(run), () =>
         retryRun(run.id)
           .then((next) => {
             dialog.close();
@@ -60,7 +64,7 @@ export async function openProgress(runOrId, source, role) {
       );
     dialog.show(
       headline(run, name),
-      [h("p", { class: "verdict-line" }, pill(run.status), " ", verdict(run)), summary(run)],
+      [h("p", { class: "verdict-line" }, pill(run.status), " ", verdict(run)), summary(run), family?.element],
       [again, details(), h("button", { type: "button", class: "primary", "data-first": true, onclick: () => dialog.close() }, "Done")],
     );
     announce(`${nameOf(run.status)}. ${verdict(run)}`);

@@ -1,27 +1,15 @@
 // What is seen: by whom, of whatever strings, with whichever senses, and however much there is of it.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
+import { wrongs } from "./senses.js";
 import { picture, world } from "./world.js";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let there;
 before(async () => (there = await world()));
 after(() => there?.close());
 
 const settled = (page) => page.locator("main .skeleton").waitFor({ state: "detached" });
-
-/** Everything that is wrong for people who see, hear or press otherwise. */
-async function wrongs(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() =>
-    globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
-  );
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`);
-}
 
 /** A workspace in which there is something of everything. */
 async function full() {
