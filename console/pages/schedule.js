@@ -1,7 +1,7 @@
 // When a source syncs by itself: every so often or when some clock says so, in which hours not, and the times that it comes to.
 
 import { call, isAbort, part, put as replace, remove } from "../lib/api.js";
-import { announce, code, fresh, h, put, said } from "../lib/dom.js";
+import { announce, code, fill, fresh, h, put, said } from "../lib/dom.js";
 import { milliseconds, readable, relative, at, inWords, span, zoned } from "../lib/time.js";
 import { busy, button, choice, field, toast } from "../shell/busy.js";
 import { selectField } from "../shell/list.js";
@@ -43,10 +43,10 @@ export function scheduleEditor(source, signal) {
 }
 
 function standing(schedule) {
-  if (!schedule) return h("p", { class: "hint" }, "It syncs when somebody asks, or its webhook does.");
+  if (!schedule) return h("p", { class: "hint standing" }, "It syncs when somebody asks, or its webhook does.");
   return h(
     "p",
-    {},
+    { class: "standing" },
     "It syncs by itself: ",
     rhythm(schedule),
     ". ",
@@ -149,7 +149,7 @@ function everyFields(schedule) {
 const cronField = (schedule) =>
   field(
     "When",
-    input("cron", schedule?.cron ?? "0 6 * * 1-5", { class: "secret" }),
+    input("cron", schedule?.cron ?? "0 6 * * 1-5", { class: "mono" }),
     "Minute, hour, day of the month, month, day of the week: 0 6 * * 1-5 is six o'clock from Monday to Friday.",
   );
 
@@ -157,7 +157,7 @@ const cronField = (schedule) =>
 function zoneField(label, name, value, hint) {
   const list = fresh("zones");
   const names = Intl.supportedValuesOf("timeZone").map((zone) => h("option", { value: zone }));
-  return h("div", {}, field(label, input(name, value, { list, placeholder: "Europe/Oslo" }), hint), h("datalist", { id: list }, names));
+  return fill(field(label, input(name, value, { list, placeholder: "Europe/Oslo" }), hint), h("datalist", { id: list }, names));
 }
 
 /** Hours in which it may not begin, or may only then. */
@@ -213,7 +213,7 @@ function windowFields({ rule, cron, duration, timezone }, index, less) {
       "div",
       { class: "field-row" },
       field("Rule", selectField("Rule", name("rule"), RULES, rule)),
-      field("From", input(name("cron"), cron, { class: "secret" }), "As above: 0 22 * * * is ten at night."),
+      field("From", input(name("cron"), cron, { class: "mono" }), "As above: 0 22 * * * is ten at night."),
       field("For so many hours", input(name("duration"), String(milliseconds(duration) / 3_600_000), { type: "number", min: "0", step: "any" })),
       field("Time zone, if another", input(name("timezone"), timezone)),
     ),

@@ -22,6 +22,8 @@ export function childrenOf(id) {
   let timer = null;
   let drawn = "";
   let number = 0;
+  let ended = false;
+  let stopped = false;
 
   async function all() {
     const found = [];
@@ -34,11 +36,12 @@ export function childrenOf(id) {
     return { found, isAll: !cursor };
   }
 
-  async function look(ended) {
+  async function look() {
     const mine = (number += 1);
     const { found, isAll } = await all();
     // What was asked for earlier may answer later.
     if (mine !== number) return;
+    if (ended && found.every(({ run }) => !run || hasEnded(run))) rest();
     const rows = ended ? found.toSorted((one, other) => Number(isWell(one)) - Number(isWell(other))) : found;
     const signature = JSON.stringify(rows.map((child) => [child.source, child.run?.version, child.refused]));
     if (signature === drawn) return;
@@ -49,16 +52,20 @@ export function childrenOf(id) {
     put(more, !isAll && `The first ${count(rows.length, "source")} are listed.`);
   }
 
-  const quietly = (ended) => look(ended).catch(() => {});
-  function stop() {
+  const quietly = () => look().catch(() => {});
+  function rest() {
     clearInterval(timer);
     timer = null;
   }
   function show(run) {
-    const ended = hasEnded(run);
-    if (ended) stop();
-    else timer ??= setInterval(() => !document.hidden && quietly(false), EVERY);
-    return quietly(ended);
+    ended = hasEnded(run);
+    // Those of a run that was cancelled end a little later, and those that it joined go on without it.
+    if (!stopped) timer ??= setInterval(() => !document.hidden && quietly(), EVERY);
+    quietly();
+  }
+  function stop() {
+    stopped = true;
+    rest();
   }
   return { element, show, stop };
 }

@@ -72,6 +72,7 @@ test("what is wrong with a schedule is said at its field, in words", async () =>
   const schedule = panel(page);
   const told = (label) => schedule.locator(".field", { has: page.getByLabel(label, { exact: true }) }).locator(".told");
   await schedule.getByLabel("It syncs").selectOption("every");
+  await schedule.getByLabel("Unit").selectOption("minutes");
   await schedule.getByLabel("Every", { exact: true }).fill("0.1");
   await told("Every").getByText("must be a duration from 1 min to 366 d, like 1 h").waitFor();
   await schedule.getByText("Like this, it has no next times.").waitFor();
@@ -174,7 +175,7 @@ test("whoever may not set a schedule sees it", async () => {
 test("a first run begins again only after it was confirmed", async () => {
   const slug = await there.workspace();
   const source = await there.repository(slug, 260);
-  await there.tell("script", { on: source.issues, nth: 2, times: 1, behaviour: { kind: "status", status: 401 } });
+  await there.tell("script", { on: source.issues, nth: 2, times: 1, behaviour: { kind: "reply", status: 401 } });
   assert.equal((await there.synced(source.id)).status, "failed");
   await there.api("PATCH", `/v1/sources/${source.id}`, { credential: { token: `token-of-${source.id}` } });
   const { page, open, errors, requests } = await there.visitor("admin");
