@@ -12,10 +12,11 @@ import { button } from "../shell/busy.js";
 import { pageHead, showCrumbs } from "../shell/frame.js";
 import { offer } from "../shell/palette.js";
 import { pill, TRIGGERS, workOf } from "../shell/status.js";
+import { askAgain } from "../sync/again.js";
 import { childrenOf } from "../sync/children.js";
 import { progressView } from "../sync/progress-view.js";
 import { againLabel, canRetry, summary, verdict } from "../sync/results.js";
-import { cancelRun, retryRun } from "../sync/trigger.js";
+import { cancelRun } from "../sync/trigger.js";
 import { workspaceOf } from "./look.js";
 
 export default async function runPage(context) {
@@ -75,7 +76,7 @@ function actions(run, may, role) {
   if (!hasEnded(run)) return run.status === "cancelling" ? [] : [button("Cancel", () => cancelRun(run.id), { class: "cancel" })];
   if (!canRetry(run)) return [];
   return [
-    button(againLabel(run), async () => go(toRun((await retryRun(run.id)).id)), {
+    button(againLabel(run), () => askAgain(run, role, { done: ({ id }) => go(toRun(id)), watch: (id) => go(toRun(id)) }), {
       class: run.status === "failed" ? "primary" : "",
     }),
   ];

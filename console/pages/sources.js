@@ -1,7 +1,7 @@
 // The sources of a workspace: how each is, how fresh, what is left of its quota, and the cord beside it.
 
 import { get, part } from "../lib/api.js";
-import { isAdmin, roles, whoMay } from "../lib/config.js";
+import { isAdmin, may, roles, whoMay } from "../lib/config.js";
 import { code, h, put, said } from "../lib/dom.js";
 import { keepQuery } from "../lib/router.js";
 import { toSource, toWorkspace } from "../lib/routes.js";
@@ -26,7 +26,10 @@ export default async function sources(context) {
   let all = [];
   let wanted = { q: query.get("q") ?? "", status: query.get("status") ?? "" };
   const add = () => openNewSource(workspace, context.turn);
-  const commands = isAdmin(role) ? [{ title: "New source", key: "n", run: add }] : [];
+  const commands = [
+    isAdmin(role) && { title: "New source", key: "n", run: add },
+    may(role, "sync_workspace") && { title: `Sync all of ${workspace.name}`, key: null, run: () => document.querySelector(".sync-all")?.click() },
+  ].filter(Boolean);
   const table = pagedTable({
     label: "Sources",
     noun: "source",

@@ -8,11 +8,12 @@ import { toRun } from "../lib/routes.js";
 import { button } from "../shell/busy.js";
 import { openDialog } from "../shell/dialog.js";
 import { nameOf, pill } from "../shell/status.js";
+import { askAgain } from "./again.js";
 import { childrenOf } from "./children.js";
 import { progressView } from "./progress-view.js";
 import { againLabel, canRetry, summary, verdict } from "./results.js";
 import { hideBanner, showBanner } from "./sync-status-banner.js";
-import { cancelRun, retryRun } from "./trigger.js";
+import { cancelRun } from "./trigger.js";
 
 /** Opens on a run, or on the id of one. */
 export async function openProgress(runOrId, source, role) {
@@ -54,14 +55,10 @@ export async function openProgress(runOrId, source, role) {
       may &&
       canRetry(run) &&
       run.status !== "completed" &&
-      button(againLabel(run), () =>
-        retryRun(run.id)
-          .then((next) => {
-            dialog.close();
-            return openProgress(next, source, role);
-          })
-          .catch((why) => put(dialog.content, h("p", { class: "complaint" }, why.message))),
-      );
+      button(againLabel(run), () => {
+        const look = (next) => openProgress(next, source, role);
+        return askAgain(run, role, { done: look, watch: look }, dialog);
+      });
     dialog.show(
       headline(run, name),
       [h("p", { class: "verdict-line" }, pill(run.status), " ", verdict(run)), summary(run), family?.element],

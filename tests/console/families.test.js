@@ -95,3 +95,23 @@ test("what is in the way of a workspace's sync is said, and who may not has no b
   await member.page.getByRole("button", { name: /^Sync acme/u }).waitFor();
   assert.equal(await member.page.getByRole("button", { name: "Sync all" }).count(), 0);
 });
+
+test("what may not be tried again yet says until when, and can be then", async () => {
+  const slug = await there.workspace("PT12S");
+  const [well, broken] = [await there.repository(slug, 2), await there.repository(slug, 2)];
+  await there.tell("revoke_token", { token: `token-of-${broken.id}` });
+  const { page, open, errors } = await there.visitor("admin");
+  await open(`/workspaces/${slug}`);
+  await page.getByRole("button", { name: "Sync all" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("1 of 2 sources synced, 1 failed").waitFor(SLOW);
+  await dialog.locator(`[data-child=${well.id}]`).getByText("Completed").waitFor();
+  await dialog.getByRole("button", { name: "Try what failed again" }).click();
+  await dialog.getByRole("heading", { name: "It was synced a short while ago" }).waitFor();
+  await dialog.getByText("A workspace that was synced by hand rests").waitFor();
+  assert.equal(await dialog.getByRole("button", { name: "Run then" }).count(), 0, "only what a retry can do is offered");
+  await there.api("PATCH", `/v1/sources/${broken.id}`, { credential: { token: "another" } });
+  await dialog.getByRole("button", { name: "Sync now" }).click();
+  await dialog.getByText("1 of 1 source synced").waitFor(SLOW);
+  assert.deepEqual(errors, []);
+});
