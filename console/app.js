@@ -6,6 +6,7 @@ import { h, put } from "./lib/dom.js";
 import { comeBack } from "./lib/oidc.js";
 import { again, route } from "./lib/router.js";
 import { known, me, recall, token, whenEnded } from "./lib/session.js";
+import { visible } from "./lib/text.js";
 import { keepTime } from "./lib/time.js";
 import { toast } from "./shell/busy.js";
 import { frame, pageHead, showCrumbs } from "./shell/frame.js";
@@ -69,7 +70,7 @@ async function signIn() {
 }
 
 function title(text) {
-  document.title = `${text} · Pullcord`;
+  document.title = visible(`${text} · Pullcord`);
 }
 
 /** A page's file could not be had: nobody answers, or another version was deployed, whose files have other names. */

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    audit, cancel, completions, doctor, explain, held, items, login, member, reset_backfill, retry, runs, source, sync, token, watch,
-    workspace,
+    audit, cancel, completions, doctor, explain, held, items, login, member, reset_backfill, retry, runs, schedule, source, sync, token,
+    watch, workspace,
 };
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -55,6 +55,7 @@ enum Command {
     Explain(explain::Options),
     Held(held::Options),
     ResetBackfill(reset_backfill::Options),
+    Schedule(schedule::Options),
     #[command(subcommand)]
     Source(source::Command),
     Items(items::Options),
@@ -124,6 +125,7 @@ async fn asked(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Explain(options) => explain::run(options, session).await,
         Command::Held(options) => held::run(options, session).await,
         Command::ResetBackfill(options) => reset_backfill::run(options, session).await,
+        Command::Schedule(options) => schedule::run(options, session).await,
         Command::Source(command) => source::run(command, session).await,
         Command::Items(options) => items::run(options, session).await,
         Command::Workspace(command) => workspace::run(command, session).await,

@@ -13,6 +13,7 @@ pub mod member;
 pub mod reset_backfill;
 pub mod retry;
 pub mod runs;
+pub mod schedule;
 pub mod source;
 pub mod sync;
 pub mod token;

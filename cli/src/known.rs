@@ -13,7 +13,7 @@ fn any_of<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     }
 }
 
-pub fn forges() -> String {
+pub fn providers() -> String {
     any_of(PROVIDERS.iter().map(|provider| provider.name()))
 }
 

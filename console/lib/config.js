@@ -12,10 +12,17 @@ export async function loadConfig() {
 
 export const deployment = () => config;
 
-const TO_SYNC = { repository: "sync_issues", documents: "sync_documents", index: "sync_index", integration: "sync_integration" };
+const TO_SYNC = {
+  repository: "sync_issues",
+  documents: "sync_documents",
+  index: "sync_index",
+  integration: "sync_integration",
+  workspace: "sync_workspace",
+};
 
 export const may = (role, right) => config.rights[role]?.includes(right) ?? false;
-export const rightToSync = (kind) => TO_SYNC[kind] ?? "administer";
+/** A run of no kind is a workspace's. */
+export const rightToSync = (kind) => TO_SYNC[kind ?? "workspace"] ?? "administer";
 export const mayRun = (role, { kind }) => may(role, rightToSync(kind));
 export const isAdmin = (role) => may(role, "administer");
 export const roles = () => ["viewer", "member", "coordinator", "maintainer", "admin"].filter((role) => config.rights[role]);

@@ -1,8 +1,12 @@
-// Elements without markup: everything is made by name, and every string becomes a text node.
+// Elements without markup: everything is made by name, and every string becomes a text node in which nothing acts.
 
 import { visible } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+
+/** Attributes that are read out, or shown. */
+const TOLD = ["title", "aria-label", "alt", "placeholder"];
+const whole = (text) => visible(text, Infinity);
 
 /** An element with attributes, listeners (`onclick` …) and children. What is null or false is left out. */
 export function h(tag, attributes, ...children) {
@@ -18,7 +22,7 @@ function dressed(element, attributes, children) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") element.addEventListener(name.slice(2), value);
     else if (name === "value") element.value = value;
-    else element.setAttribute(name, value === true ? "" : value);
+    else element.setAttribute(name, value === true ? "" : TOLD.includes(name) ? whole(value) : value);
   }
   fill(element, ...children);
   return element;
@@ -28,7 +32,7 @@ function dressed(element, attributes, children) {
 export function fill(element, ...children) {
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false || child === "") continue;
-    element.append(child instanceof Node ? child : document.createTextNode(String(child)));
+    element.append(child instanceof Node ? child : document.createTextNode(whole(child)));
   }
   return element;
 }
@@ -49,8 +53,9 @@ let counted = 0;
 export const fresh = (prefix) => `${prefix}-${(counted += 1)}`;
 
 /** Tells a screen reader. */
-export function announce(text) {
+export function announce(news) {
   const announcer = document.getElementById("announcer");
+  const text = whole(news);
   // The same words twice are news as well.
   announcer.textContent = announcer.textContent === text ? `${text}\u00a0` : text;
 }

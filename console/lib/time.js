@@ -67,6 +67,21 @@ export const clock = (moment) => clockOf.format(moment);
 export const precise = (moment) => preciseOf.format(moment);
 const day = (moment) => dayOf.format(moment);
 
+/** "Mon 23 Nov, 06:00" on the clock of some place; on this one's where none is named, or it is not known here. */
+export function zoned(moment, timeZone) {
+  const options = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+  try {
+    return new Intl.DateTimeFormat("en-GB", { ...options, timeZone }).format(moment);
+  } catch {
+    return new Intl.DateTimeFormat("en-GB", options).format(moment);
+  }
+}
+
+const DURATIONS = /\bP(?:\d+D)?(?:T(?:\d+[HMS])+)?(?=\W|$)/gu;
+
+/** A sentence of the API with its durations as people say them. */
+export const inWords = (text) => text.replace(DURATIONS, (duration) => (milliseconds(duration) ? span(milliseconds(duration)) : duration));
+
 /** How long ago, kept true; the exact time is its title. */
 export function when(text, none = "never") {
   if (!text) return h("span", { class: "faint" }, none);

@@ -12,9 +12,11 @@ import { button } from "../shell/busy.js";
 import { pageHead, showCrumbs } from "../shell/frame.js";
 import { offer } from "../shell/palette.js";
 import { pill, TRIGGERS, workOf } from "../shell/status.js";
+import { askAgain } from "../sync/again.js";
+import { childrenOf } from "../sync/children.js";
 import { progressView } from "../sync/progress-view.js";
-import { summary, verdict } from "../sync/results.js";
-import { cancelRun, retryRun } from "../sync/trigger.js";
+import { againLabel, canRetry, summary, verdict } from "../sync/results.js";
+import { cancelRun } from "../sync/trigger.js";
 import { workspaceOf } from "./look.js";
 
 export default async function runPage(context) {
@@ -35,12 +37,15 @@ export default async function runPage(context) {
   const panel = h("section", { class: "panel", "aria-label": "What it came to" });
   const details = h("section", { class: "panel", "aria-label": "Facts" });
   const line = h("section", { class: "panel", "aria-label": "On record" });
-  put(main, head, panel, h("div", { class: "run-columns" }, line, details));
+  const family = first.source ? null : childrenOf(first.id);
+  const sources = family && h("section", { class: "panel", "aria-label": "Sources" }, h("h2", {}, "Its sources"), family.element);
+  put(main, head, panel, sources, h("div", { class: "run-columns" }, line, details));
 
   let drawn = null;
   let version = null;
   function show(run, how) {
     const ended = hasEnded(run);
+    family?.show(run);
     if (drawn !== run.status) {
       put(
         head,
@@ -63,14 +68,15 @@ export default async function runPage(context) {
   }
   put(line, h("h2", {}, "On record"));
   signal.addEventListener("abort", follow(first.id, show, first));
+  signal.addEventListener("abort", () => family?.stop());
 }
 
 function actions(run, may, role) {
   if (!may) return [h("p", { class: "why-not" }, whyNot(role, rightToSync(run.kind), "cancel or retry it"))];
   if (!hasEnded(run)) return run.status === "cancelling" ? [] : [button("Cancel", () => cancelRun(run.id), { class: "cancel" })];
-  if (run.work !== "sync") return [];
+  if (!canRetry(run)) return [];
   return [
-    button(run.status === "completed" ? "Run again" : "Try again", async () => go(toRun((await retryRun(run.id)).id)), {
+    button(againLabel(run), () => askAgain(run, role, { done: ({ id }) => go(toRun(id)), watch: (id) => go(toRun(id)) }), {
       class: run.status === "failed" ? "primary" : "",
     }),
   ];

@@ -73,7 +73,7 @@ const columns = (ofWorkspace) =>
         run.work !== "sync" && h("span", { class: "row-under" }, workOf(run)),
       ],
     },
-    ofWorkspace && { name: "Source", cell: (run) => (run.source ? h("a", { href: toSource(run.source) }, said(run.source, 64)) : "–") },
+    ofWorkspace && { name: "Source", cell: (run) => (run.source ? h("a", { href: toSource(run.source) }, said(run.source, 64)) : "all of them") },
     { name: "Begun", cell: (run) => when(run.created_at) },
     { name: "Took", kind: "number", cell: took },
     { name: "Changes", kind: "number", cell: (run) => changes(run) },

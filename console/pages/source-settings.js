@@ -11,6 +11,7 @@ import { selectField } from "../shell/list.js";
 import { go } from "../lib/router.js";
 import { toWorkspace } from "../lib/routes.js";
 import { sourceHead, sourceOf } from "./look.js";
+import { rhythm, scheduleEditor } from "./schedule.js";
 
 const DELIVERS = [
   ["", "Judge by what arrives"],
@@ -27,7 +28,13 @@ export default async function sourceSettings(context) {
     put(main, head, h("p", { class: "why-not" }, whyNot(workspace.role, "administer", "change a source")), readable(source));
     return;
   }
-  put(main, head, h("section", { class: "panel narrow", "aria-label": "Settings" }, editable(source, context)), rare(source, workspace));
+  put(
+    main,
+    head,
+    h("section", { class: "panel narrow", "aria-label": "Settings" }, editable(source, context)),
+    scheduleEditor(source, signal),
+    rare(source, workspace),
+  );
 }
 
 function rows(source) {
@@ -40,6 +47,7 @@ function rows(source) {
     source.streams.length > 0 && ["Streams", source.streams.map(streamName).join(", ")],
     source.patterns.length > 0 && ["Patterns", source.patterns.map((one) => [code(one), " "])],
     source.provider && ["Credential", source.credential.set ? ["set, ends in ", code(source.credential.last4 ?? "")] : "none"],
+    ["Syncs by itself", source.schedule ? rhythm(source.schedule) : "no"],
     ["Made", when(source.created_at)],
   ].filter(Boolean);
 }

@@ -15,6 +15,7 @@ import { progressView } from "../sync/progress-view.js";
 import { trouble, verdict } from "../sync/results.js";
 import { whenBegun } from "../sync/trigger.js";
 import { sourceHead, sourceOf } from "./look.js";
+import { rhythm } from "./schedule.js";
 
 export default async function source(context) {
   const { main, params, signal } = context;
@@ -114,6 +115,7 @@ function facts(source) {
     ],
     source.streams.length > 0 && ["Streams", source.streams.map(streamName).join(", ")],
     source.next_run_at && ["Next run", when(source.next_run_at)],
+    source.schedule && ["By itself", h("a", { href: toSource(source.id, "settings") }, rhythm(source.schedule))],
     source.parked_run && ["Parked", h("a", { href: toRun(source.parked_run) }, "runs by itself")],
     source.follow_up_run && ["After this run", h("a", { href: toRun(source.follow_up_run) }, "one more")],
     source.kind === "repository" && [

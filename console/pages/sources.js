@@ -1,7 +1,7 @@
 // The sources of a workspace: how each is, how fresh, what is left of its quota, and the cord beside it.
 
 import { get, part } from "../lib/api.js";
-import { isAdmin, roles, whoMay } from "../lib/config.js";
+import { isAdmin, may, roles, whoMay } from "../lib/config.js";
 import { code, h, put, said } from "../lib/dom.js";
 import { keepQuery } from "../lib/router.js";
 import { toSource, toWorkspace } from "../lib/routes.js";
@@ -10,7 +10,7 @@ import { at, now, when } from "../lib/time.js";
 import { filters, empty, pagedTable, searchField, selectField } from "../shell/list.js";
 import { gauge } from "../shell/meter.js";
 import { pill } from "../shell/status.js";
-import { manualSyncButton } from "../sync/manual-sync-button.js";
+import { manualSyncButton, syncAllButton } from "../sync/manual-sync-button.js";
 import { whenBegun } from "../sync/trigger.js";
 import { where, workspaceHead, workspaceOf } from "./look.js";
 import { openNewSource } from "./new-source.js";
@@ -26,7 +26,10 @@ export default async function sources(context) {
   let all = [];
   let wanted = { q: query.get("q") ?? "", status: query.get("status") ?? "" };
   const add = () => openNewSource(workspace, context.turn);
-  const commands = isAdmin(role) ? [{ title: "New source", key: "n", run: add }] : [];
+  const commands = [
+    isAdmin(role) && { title: "New source", key: "n", run: add },
+    may(role, "sync_workspace") && { title: `Sync all of ${workspace.name}`, key: null, run: () => document.querySelector(".sync-all")?.click() },
+  ].filter(Boolean);
   const table = pagedTable({
     label: "Sources",
     noun: "source",
@@ -47,7 +50,7 @@ export default async function sources(context) {
       table.refilter();
     },
   );
-  const actions = isAdmin(role) ? [h("button", { type: "button", onclick: add }, "New source")] : [];
+  const actions = [isAdmin(role) && h("button", { type: "button", onclick: add }, "New source"), syncAllButton(workspace)];
   put(main, workspaceHead(context, workspace, "", { actions, commands }), search, table.element);
   const syncers = new Set(["sync_issues", "sync_documents"].flatMap(whoMay));
   if (!syncers.has(role))

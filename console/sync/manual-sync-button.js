@@ -1,7 +1,7 @@
 // The cord to pull: one press asks for a sync, and whatever the answer is, it is shown at once with what can be done.
 
 import { isAbort } from "../lib/api.js";
-import { mayRun, rightToSync, whyNot } from "../lib/config.js";
+import { may, mayRun, rightToSync, whyNot } from "../lib/config.js";
 import { h } from "../lib/dom.js";
 import { toast } from "../shell/busy.js";
 import { openDialog } from "../shell/dialog.js";
@@ -9,7 +9,7 @@ import { icon } from "../shell/icon.js";
 import { explainer, optionsForm } from "./options-form.js";
 import { confirmation, refusal } from "./refusal.js";
 import { openProgress } from "./sync-progress-dialog.js";
-import { askForSync } from "./trigger.js";
+import { askForSync, everythingIn } from "./trigger.js";
 
 /** The button with its options, for whoever may; for others the reason why there is none. */
 export function manualSyncButton(source, role, { compact = false } = {}) {
@@ -32,6 +32,14 @@ export function manualSyncButton(source, role, { compact = false } = {}) {
     icon("down"),
   );
   return h("div", { class: "split" }, press, more);
+}
+
+/** The same for everything that a workspace watches, for whoever may. */
+export function syncAllButton(workspace) {
+  if (!may(workspace.role, "sync_workspace")) return null;
+  const press = h("button", { type: "button", class: "sync-all" }, h("span", { class: "label" }, "Sync all"));
+  press.addEventListener("click", () => pull(press, everythingIn(workspace), workspace.role, {}));
+  return press;
 }
 
 /** Asks, with the button as the place that says so. */

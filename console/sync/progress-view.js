@@ -60,8 +60,9 @@ function rate(samples) {
 
 const LOST = "The connection was lost; trying again. The run goes on without it.";
 
-/** Why it is where it is, if there is more to say than that it is under way. */
-function reason({ status, status_reason: why }) {
+/** Why it is where it is, if there is more to say than that it is under way: of a workspace run, its sources say it. */
+function reason({ status, status_reason: why, source }) {
+  if (!source && status === "running") return "";
   return why && !(status === "running" && why.startsWith("under way")) ? visible(readable(why)) : "";
 }
 
@@ -77,6 +78,7 @@ function sentence(run) {
   }
   if (run.status === "cancelling") return "Stopping at the next page";
   if (hasEnded(run)) return run.finished_at && ["Ended ", when(run.finished_at)];
+  if (!run.source) return "Syncing its sources";
   const stage = words(progress.stage ?? "starting");
   return [stage, progress.current && [": ", said(progress.current, 120)]];
 }

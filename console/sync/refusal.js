@@ -30,10 +30,10 @@ export function confirmation(reasons) {
 
 /**
  * What a refusal says and offers: `{title, body, actions}`. `again(more)` asks once more with more options, `watch(run)`
- * looks at a run.
+ * looks at a run. A run that is asked for again is what it was: it takes no options.
  */
-export function refusal(problem, source, role, { again, watch }) {
-  const more = { again, watch, role, source };
+export function refusal(problem, source, role, { again, watch, isRetry = false }) {
+  const more = { again, watch, role, source, isRetry };
   switch (problem.code) {
     case "COOLDOWN_ACTIVE":
       return cooling(problem, more);
@@ -74,16 +74,20 @@ function cooling(problem, more) {
       h(
         "p",
         {},
-        "A source that was synced by hand rests for a while, so that nobody wears out the provider",
+        `A ${more.source.kind === "workspace" ? "workspace" : "source"} that was synced by hand rests for a while, so that nobody wears out the provider`,
         since && [". The last time was ", when(since)],
         ".",
       ),
       line,
-      isAdmin(more.role) && override(more),
+      isAdmin(more.role) && !more.isRetry && override(more),
     ],
-    actions: [button("Run then", () => more.again({ onBlocked: "park" }), { "data-first": true, class: "primary" }), now],
+    actions: [parking(more), now],
   };
 }
+
+/** What waits by itself for the moment at which it may run. */
+const parking = ({ again, isRetry }) =>
+  !isRetry && button("Run then", () => again({ onBlocked: "park" }), { "data-first": true, class: "primary" });
 
 function override({ again }) {
   const reason = h("input", { type: "text", name: "reason", maxlength: "300", autocomplete: "off" });
@@ -107,7 +111,7 @@ function low(problem, more) {
       h("p", {}, gauge({ remaining: quota.remaining ?? 0, limit: quota.limit, resets_at: quota.resetAt })),
       line,
     ],
-    actions: [until && button("Run then", () => more.again({ onBlocked: "park" }), { "data-first": true, class: "primary" }), now],
+    actions: [until && parking(more), now],
   };
 }
 
@@ -129,12 +133,12 @@ function running(problem, more) {
             progress.percentage === null ? `${number(progress.processed)} so far` : `${progress.percentage} %`,
           ),
         ),
-      h("p", {}, "You can watch it, have one more run as soon as it has ended, or stop it and begin anew."),
+      !more.isRetry && h("p", {}, "You can watch it, have one more run as soon as it has ended, or stop it and begin anew."),
     ],
     actions: [
       button("Watch it", () => watch(more, run), { "data-first": true, class: "primary" }),
-      button("Run once more after it", () => more.again({ onConflict: "followUp" })),
-      button("Stop it and begin anew", () => more.again({ force: true }), { class: "danger" }),
+      !more.isRetry && button("Run once more after it", () => more.again({ onConflict: "followUp" })),
+      !more.isRetry && button("Stop it and begin anew", () => more.again({ force: true }), { class: "danger" }),
     ],
   };
 }

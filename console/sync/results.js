@@ -75,6 +75,7 @@ export function warnings(run, most = 5) {
 export function verdict(run) {
   const took = run.started_at && run.finished_at ? ` in ${span(at(run.finished_at) - at(run.started_at))}` : "";
   const changed = run.results.created + run.results.updated + run.results.deleted;
+  if (run.children && run.status !== "cancelled") return ofMany(run.children, took);
   switch (run.status) {
     case "completed":
     case "completed_with_warnings": {
@@ -89,6 +90,16 @@ export function verdict(run) {
       return "";
   }
 }
+
+const ofMany = ({ total, done, failed }, took) =>
+  `${number(Math.max(0, done - failed))} of ${count(total, "source")} synced${failed ? `, ${number(failed)} failed` : ""}${took}.`;
+
+/** What asking for it again would take. */
+export const againLabel = (run) =>
+  run.children ? "Try what failed again" : run.status === "completed" ? "Run again" : "Try again";
+
+/** Whether there is something to ask for again: of a workspace run, what failed. */
+export const canRetry = (run) => run.work === "sync" && (!run.children || run.children.failed > 0);
 
 /** Everything about the end: for the dialog and for the run's page. */
 export function summary(run) {

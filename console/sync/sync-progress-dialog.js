@@ -8,10 +8,12 @@ import { toRun } from "../lib/routes.js";
 import { button } from "../shell/busy.js";
 import { openDialog } from "../shell/dialog.js";
 import { nameOf, pill } from "../shell/status.js";
+import { askAgain } from "./again.js";
+import { childrenOf } from "./children.js";
 import { progressView } from "./progress-view.js";
-import { summary, verdict } from "./results.js";
+import { againLabel, canRetry, summary, verdict } from "./results.js";
 import { hideBanner, showBanner } from "./sync-status-banner.js";
-import { cancelRun, retryRun } from "./trigger.js";
+import { cancelRun } from "./trigger.js";
 
 /** Opens on a run, or on the id of one. */
 export async function openProgress(runOrId, source, role) {
@@ -20,12 +22,14 @@ export async function openProgress(runOrId, source, role) {
   let run = first;
   let stop = () => {};
   const view = progressView();
+  const family = first.source ? null : childrenOf(first.id);
   const dialog = openDialog({
     title: headline(first, name),
     kind: "progress-dialog",
-    body: view.element,
+    body: [view.element, family?.element],
     onclose: () => {
       stop();
+      family?.stop();
       showBanner(run, name);
     },
   });
@@ -38,6 +42,7 @@ export async function openProgress(runOrId, source, role) {
   function show(found, how) {
     const position = found.position ?? (found.version === run.version ? run.position : null);
     run = { ...found, position };
+    family?.show(run);
     if (hasEnded(run)) return end();
     view.show(run, how);
     if (may) cancel.hidden = run.status === "cancelling";
@@ -48,19 +53,15 @@ export async function openProgress(runOrId, source, role) {
   function end() {
     const again =
       may &&
-      run.work === "sync" &&
+      canRetry(run) &&
       run.status !== "completed" &&
-      button("Try again", () =>
-        retryRun(run.id)
-          .then((next) => {
-            dialog.close();
-            return openProgress(next, source, role);
-          })
-          .catch((why) => put(dialog.content, h("p", { class: "complaint" }, why.message))),
-      );
+      button(againLabel(run), () => {
+        const look = (next) => openProgress(next, source, role);
+        return askAgain(run, role, { done: look, watch: look }, dialog);
+      });
     dialog.show(
       headline(run, name),
-      [h("p", { class: "verdict-line" }, pill(run.status), " ", verdict(run)), summary(run)],
+      [h("p", { class: "verdict-line" }, pill(run.status), " ", verdict(run)), summary(run), family?.element],
       [again, details(), h("button", { type: "button", class: "primary", "data-first": true, onclick: () => dialog.close() }, "Done")],
     );
     announce(`${nameOf(run.status)}. ${verdict(run)}`);

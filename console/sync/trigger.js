@@ -11,9 +11,13 @@ function bodyOf(options) {
   );
 }
 
+/** What a sync of everything in a workspace is asked for with, in place of a source. */
+export const everythingIn = ({ slug, name }) => ({ id: slug, name, kind: "workspace" });
+
 /** Asks; the answer is the run, with its `outcome`. One press is one wish, however often it has to be sent. */
-export async function askForSync(source, options = {}) {
-  const run = await post(`/v1/sources/${part(source.id)}/sync`, bodyOf(options), { headers: wish() });
+export async function askForSync({ id, kind }, options = {}) {
+  const of = kind === "workspace" ? "workspaces" : "sources";
+  const run = await post(`/v1/${of}/${part(id)}/sync`, bodyOf(options), { headers: wish() });
   announceRun(run);
   return run;
 }

@@ -292,3 +292,51 @@ test("held deletions are looked at, kept, or approved", async () => {
   await until(async () => (await there.api("GET", `/v1/sources/${folder.id}`)).held_deletions === 0, "nothing is held");
   assert.deepEqual(errors, []);
 });
+
+// S2.53: a bar, and beside it what is being done.
+test("the stage is told while it syncs", async () => {
+  const slug = await there.workspace();
+  const repository = await there.repository(slug, 260);
+  await hang(repository, 2);
+  const { page, open, errors } = await there.visitor("admin");
+  await open(`/sources/${repository.id}`);
+  await sync(page);
+  const dialog = dialogOf(page);
+  await dialog.locator(".facts", { hasText: "100" }).waitFor();
+  const run = (await there.api("GET", `/v1/sources/${repository.id}/runs`)).runs[0];
+  const stage = run.progress.stage;
+  assert.match(stage, /^(fetching|matching|creating|updating)$/u);
+  await dialog.locator(".progress-doing", { hasText: new RegExp(stage, "iu") }).waitFor();
+  await dialog.getByRole("progressbar").waitFor();
+  await page.keyboard.press("Escape");
+  await page.goto(`${there.url}/runs/${run.id}`);
+  await page.locator("main .progress-doing", { hasText: new RegExp(stage, "iu") }).waitFor();
+  await there.release(repository, 2);
+  await page.locator("main [data-count=created]", { hasText: "260" }).waitFor();
+  assert.deepEqual(errors, []);
+});
+
+// S2.57: what was new, what was otherwise than before, and what was as before.
+test("created, updated and unchanged items are counted apart", async () => {
+  const slug = await there.workspace();
+  const repository = await there.repository(slug, 6);
+  await there.synced(repository.id);
+  for (const number of [1, 4]) await there.tell("edit_issue", { repository: repository.name, number, title: `Otherwise ${number}` });
+  await there.tell("add_issue", { repository: repository.name, title: "New" });
+  const { page, open, errors } = await there.visitor("admin");
+  await open(`/sources/${repository.id}`);
+  await page.getByRole("button", { name: "Sync with options" }).click();
+  const dialog = dialogOf(page);
+  await dialog.getByLabel("Ask for everything again").check();
+  await dialog.getByRole("button", { name: "Sync", exact: true }).click();
+  const counted = async (place) => {
+    await place.locator("[data-count=created]").waitFor();
+    const of = async (name) => (await place.locator(`[data-count=${name}]`).textContent()).replace(/\s/gu, "");
+    assert.deepEqual([await of("created"), await of("updated"), await of("skipped")], ["1Created", "2Updated", "4Unchanged"]);
+  };
+  await counted(dialog);
+  await dialog.getByText("3 changes in").waitFor();
+  await dialog.getByRole("link", { name: "Details" }).click();
+  await counted(page.locator("main"));
+  assert.deepEqual(errors, []);
+});

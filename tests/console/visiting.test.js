@@ -220,7 +220,7 @@ test("a narrow screen has room for everything", async () => {
     assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
   }
   await open(`/workspaces/${slug}`);
-  await page.getByRole("button", { name: /^Sync/u }).tap();
+  await page.getByRole("button", { name: /^Sync acme/u }).tap();
   const dialog = page.getByRole("dialog");
   await dialog.getByText("Completed", { exact: true }).waitFor();
   const box = await dialog.boundingBox();

@@ -42,7 +42,7 @@ export async function world({ environment = {} } = {}) {
   async function workspace(cooldown = "PT0S") {
     const slug = fresh("ws");
     await api("POST", "/v1/workspaces", { slug, name: `Team ${slug}` });
-    await api("PATCH", `/v1/workspaces/${slug}`, { cooldowns: { repository: cooldown, documents: cooldown } });
+    await api("PATCH", `/v1/workspaces/${slug}`, { cooldowns: { workspace: cooldown, repository: cooldown, documents: cooldown } });
     return slug;
   }
 

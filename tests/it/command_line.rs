@@ -16,6 +16,7 @@ pub(crate) mod asking;
 pub(crate) mod harmless;
 pub(crate) mod looking;
 pub(crate) mod outages;
+pub(crate) mod scheduling;
 pub(crate) mod signing_in;
 pub(crate) mod terminals;
 
@@ -157,6 +158,8 @@ fn is_id(word: &str) -> bool {
     word.len() == 36 && word.matches('-').count() == 4
 }
 
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
 /// Ids, times and spans by their names; several spaces as two, since a column is
 /// as wide as what stands in it.
 fn steady_line(line: &str) -> String {
@@ -171,6 +174,7 @@ fn steady_line(line: &str) -> String {
         let (name, taken, last) = match () {
             () if is_id(core) => ("<id>", 1, word),
             () if core.len() == 8 && core.split(':').map(str::len).eq([2, 2, 2]) => ("<clock>", 1, word),
+            () if WEEKDAYS.contains(&core) && next.parse::<jiff::civil::Date>().is_ok() => ("<day> <date>", 2, words[place + 1]),
             () if core.len() >= 20 && core.parse::<jiff::Timestamp>().is_ok() => ("<time>", 1, word),
             () if core == "just" && next == "now" => ("<span> ago", 2, words[place + 1]),
             () if core == "a" && next == "moment" => ("<span>", 2, words[place + 1]),

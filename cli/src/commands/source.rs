@@ -1,13 +1,17 @@
 //! `pullcord source`: what can be synced.
 
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+use pullcord_core::clock::parse_duration;
 use serde_json::{Map, Value, json};
 
+use super::schedule::rhythm;
+use super::sync::span;
 use crate::asking::{secret, sure};
 use crate::client::Call;
 use crate::failure::Failure;
 use crate::following;
-use crate::known::{forges, streams};
+use crate::known::{providers, streams};
 use crate::output::{Line, Screen, Tone};
 use crate::replies::{Run, at, list, text};
 use crate::session::Session;
@@ -26,7 +30,7 @@ pub enum Command {
     },
     /// Shows one, with everything that is known of it
     Show { source: String },
-    /// Adds a repository of a forge, or a folder of documents
+    /// Adds a repository of a forge, an integration, or a folder of documents
     Add(Box<Add>),
     /// Changes one
     Set(Box<Change>),
@@ -48,7 +52,7 @@ struct Given {
     /// What people call it
     #[arg(long)]
     name: Option<String>,
-    /// The forge's API, where it is not the usual one
+    /// The provider's API, where it is not the usual one
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
     /// Of a repository: owner/name
@@ -57,7 +61,7 @@ struct Given {
     /// Whose quota it counts against, where several tokens share one
     #[arg(long)]
     principal: Option<String>,
-    /// Ask for the token of the forge, or read it from standard input
+    /// Ask for the token of the provider, or read it from standard input
     #[arg(long)]
     credential: bool,
     /// Ask for the secret of its webhook, or read it from standard input
@@ -68,6 +72,15 @@ struct Given {
     /// Whether a sync of the workspace takes it in
     #[arg(long, value_name = "BOOL")]
     monitored: Option<bool>,
+    /// Of an integration: what it takes, as its vendor names it; can be given more than once
+    #[arg(long = "entity", value_name = "ENTITY")]
+    entities: Vec<String>,
+    /// Of an integration: what is looked at between its runs
+    #[arg(long, value_name = "URL")]
+    health_url: Option<String>,
+    /// Of an integration: how often it is looked at: 30m, PT30M
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    health_every: Option<SignedDuration>,
     /// Of documents: their folder
     #[arg(long, value_name = "FOLDER")]
     path: Option<String>,
@@ -83,11 +96,14 @@ pub struct Add {
     /// Not needed if you are in one only
     #[arg(short, long)]
     workspace: Option<String>,
-    /// repository or documents; told by --repository and --path
+    /// repository, integration or documents; told by --repository, --entity and --path
     #[arg(long)]
     kind: Option<String>,
-    #[arg(long, help = format!("The forge: {}", forges()))]
+    #[arg(long, help = format!("Where it is: {}", providers()))]
     provider: Option<String>,
+    /// Of an integration: by what name its workspace has one only; its provider's, if none is given
+    #[arg(long, value_name = "TYPE")]
+    integration_type: Option<String>,
     /// The project it belongs to
     #[arg(long)]
     project: Option<String>,
@@ -104,6 +120,9 @@ pub struct Change {
     /// Take the secret of its webhook away
     #[arg(long, conflicts_with = "webhook_secret")]
     no_webhook_secret: bool,
+    /// Have nobody look at it between its runs any more
+    #[arg(long, conflicts_with_all = ["health_url", "health_every"])]
+    no_health: bool,
     /// Whether its webhook delivers; auto judges by what arrives
     #[arg(long, value_name = "WHETHER")]
     webhook_active: Option<Whether>,
@@ -170,10 +189,16 @@ impl Given {
                 body.insert(name.to_owned(), json!(value));
             }
         }
-        for (name, values) in [("streams", &self.streams), ("patterns", &self.patterns)] {
+        for (name, values) in [("streams", &self.streams), ("entities", &self.entities), ("patterns", &self.patterns)] {
             if !values.is_empty() {
                 body.insert(name.to_owned(), json!(values));
             }
+        }
+        if let Some(url) = &self.health_url {
+            body.entry("health").or_insert_with(|| json!({}))["url"] = json!(url);
+        }
+        if let Some(every) = &self.health_every {
+            body.entry("health").or_insert_with(|| json!({}))["every"] = json!(every.to_string());
         }
         if let Some(monitored) = self.monitored {
             body.insert("monitored".into(), json!(monitored));
@@ -190,17 +215,19 @@ impl Given {
 
 impl Add {
     fn body(&self) -> Result<Value, Failure> {
-        let told = match (&self.given.repository, &self.given.path) {
-            (Some(_), None) => Some("repository".to_owned()),
-            (None, Some(_)) => Some("documents".to_owned()),
+        let told = match (&self.given.repository, &self.given.path, self.given.entities.is_empty()) {
+            (Some(_), None, true) => Some("repository".to_owned()),
+            (None, Some(_), true) => Some("documents".to_owned()),
+            (None, None, false) => Some("integration".to_owned()),
             _ => None,
         };
         let kind = self.kind.clone().or(told);
-        let kind = kind.ok_or_else(|| Failure::Usage("say what it is: --provider and --repository, or --path".into()))?;
+        let what = "say what it is: --provider and --repository, --provider and --entity, or --path";
+        let kind = kind.ok_or_else(|| Failure::Usage(what.into()))?;
         let mut body = self.given.body()?;
         body.insert("id".into(), json!(self.id));
         body.insert("kind".into(), json!(kind));
-        for (name, value) in [("provider", &self.provider), ("project", &self.project)] {
+        for (name, value) in [("provider", &self.provider), ("project", &self.project), ("integration_type", &self.integration_type)] {
             if let Some(value) = value {
                 body.insert(name.to_owned(), json!(value));
             }
@@ -217,6 +244,9 @@ impl Change {
         }
         if self.no_webhook_secret {
             body["webhook"]["secret"] = Value::Null;
+        }
+        if self.no_health {
+            body["health"] = Value::Null;
         }
         if let Some(active) = self.webhook_active {
             body["webhook"]["active"] = match active {
@@ -235,7 +265,9 @@ impl Change {
 /// What it is a copy of.
 fn place(source: &Value) -> String {
     let provider = source["provider"].as_str().unwrap_or_else(|| text(source, "kind"));
-    let of = source["repository"].as_str().or(source["path"].as_str()).unwrap_or_default();
+    // An integration is named by its type where that is not its provider's name.
+    let of_type = source["integration_type"].as_str().filter(|kind| *kind != provider);
+    let of = source["repository"].as_str().or(source["path"].as_str()).or(of_type).unwrap_or_default();
     format!("{provider} {of}")
 }
 
@@ -299,6 +331,15 @@ fn shown(screen: &Screen, source: &Value, session: &Session) {
     fact("items", Tone::Plain, source["item_count"].as_u64().map(number).unwrap_or_default());
     fact("streams", Tone::Plain, strings("streams"));
     fact("patterns", Tone::Plain, strings("patterns"));
+    fact("schedule", Tone::Plain, rhythm(&source["schedule"]));
+    let health = &source["health"];
+    let looked = health["every"].as_str().and_then(parse_duration).map(|every| format!("looked at every {}", crate::text::span(every)));
+    let state = health["state"].as_str().map(|state| format!("{}, ", words(state))).unwrap_or_default();
+    fact(
+        "other side",
+        if state == "unhealthy, " { Tone::Bad } else { Tone::Plain },
+        looked.map(|every| state + &every).unwrap_or_default(),
+    );
     fact("monitored", Tone::Plain, if source["monitored"] == true { "yes" } else { "no" }.into());
     let (told, how) = credential(source);
     fact("credential", how, told);

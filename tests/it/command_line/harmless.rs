@@ -32,8 +32,19 @@ async fn planted() -> Given {
         issue.author = "octo\u{202e}cat".into();
     });
     let named = format!("Name {}", PLANTED.replace("\r\n", ""));
-    let reply = given.admin().patch("/v1/sources/web", json!({"name": named})).await;
-    assert!([200, 400].contains(&reply.status), "{}", reply.text);
+    // Whatever of it the API takes.
+    for (path, body) in [
+        ("/v1/sources/web", json!({"name": named})),
+        ("/v1/sources/web", json!({"name": "Name \u{202e}txt.exe \u{200b}<b>bold</b>"})),
+        ("/v1/workspaces/acme", json!({"name": "Team \u{202e}txt.exe \u{200b}<b>bold</b>"})),
+    ] {
+        let reply = given.admin().patch(path, body).await;
+        assert!([200, 400].contains(&reply.status), "{}", reply.text);
+    }
+    for name in ["nightly \u{1b}[31m", "nightly \u{202e}yltsegral"] {
+        let reply = given.admin().post("/v1/workspaces/acme/tokens", json!({"name": name, "role": "viewer"})).await;
+        assert!([201, 400].contains(&reply.status), "{}", reply.text);
+    }
     given
 }
 
@@ -50,7 +61,13 @@ async fn what_others_wrote_is_seen_and_does_nothing() {
         "items papers",
         "source list",
         "source show web",
+        "workspace list",
+        "workspace show",
+        "member list",
+        "token list",
+        "schedule web",
         "runs",
+        "runs web",
         "audit",
         "explain web",
         "doctor",
