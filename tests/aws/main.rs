@@ -10,7 +10,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use aws_sdk_dynamodb::types::{AttributeDefinition, CreateVectorIndexAction, IndexStatus, ScalarAttributeType, VectorIndexUpdate};
 use futures::{FutureExt, StreamExt};
+use pullcord_core::store::keys::TREE;
 use pullcord_tests::scenarios::{self, Scenario};
 use pullcord_tests::world::{Deployed, SECRET, World};
 use serde_json::{Value, json};
@@ -93,6 +95,7 @@ impl Emulator {
         };
         let api_host = output("ApiUrl").trim_start_matches("http://").trim_start_matches("https://").split('/').next().unwrap().to_owned();
         let endpoint = format!("http://127.0.0.1:{}", self.port);
+        runtime().block_on(searchable(&endpoint, &output("IndexTableName")));
         Deployed { endpoint, api_host, ops: output("OpsFunction"), scheduler: output("SchedulerFunction"), documents }
     }
 }
@@ -120,6 +123,42 @@ async fn world(stack: Deployed) -> World {
 
 async fn plays(scenario: &Scenario, world: &World) -> bool {
     std::panic::AssertUnwindSafe((scenario.play)(world)).catch_unwind().await.is_ok()
+}
+
+/// The emulator's CloudFormation leaves the vector index out, so it is made by hand, and is there some seconds later.
+async fn searchable(endpoint: &str, table: &str) {
+    let index = pullcord::engines::meaning_index().unwrap();
+    let action = CreateVectorIndexAction::builder()
+        .index_name(index.index_name)
+        .set_vector_attribute(index.vector_attribute)
+        .set_search_schema(index.search_schema)
+        .set_projection(index.projection)
+        .dimensions(index.dimensions)
+        .distance_function(index.distance_function)
+        .build()
+        .unwrap();
+    let tree = AttributeDefinition::builder().attribute_name(TREE).attribute_type(ScalarAttributeType::S).build().unwrap();
+    let update = VectorIndexUpdate::builder().create(action).build();
+    let client = table_client(endpoint);
+    client.update_table().table_name(table).attribute_definitions(tree).vector_index_updates(update).send().await.unwrap();
+    let is_there = || async {
+        let described = client.describe_table().table_name(table).send().await.unwrap().table.unwrap_or_default();
+        described.vector_indexes().iter().all(|index| index.index_status() == Some(&IndexStatus::Active))
+    };
+    while !is_there().await {
+        pullcord_core::clock::Clock::system().sleep(std::time::Duration::from_millis(500)).await;
+    }
+}
+
+/// The account's own client, that no policy binds.
+fn table_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+        .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
+        .credentials_provider(aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(endpoint)
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
 }
 
 /// The module a scenario is of, without those within it.

@@ -367,7 +367,7 @@ fn ended(trouble: Trouble, url: Option<String>) -> End {
         }
         Trouble::Refused(Refused::Status(status)) => ("REMOTE_FAILED", format!("the remote answered {status}")),
         Trouble::Refused(Refused::Moved(to)) => ("REPOSITORY_MOVED", format!("the repository is elsewhere now: {}", shown(&to))),
-        Trouble::Refused(Refused::Unreachable(why @ Unanswered::Forbidden(_))) => ("ADDRESS_FORBIDDEN", why.to_string()),
+        Trouble::Refused(Refused::Unreachable(why @ Unanswered::Forbidden(_))) => ("ADDRESS_NOT_ALLOWED", why.to_string()),
         Trouble::Refused(Refused::Unreachable(why)) => ("REMOTE_UNREACHABLE", why.to_string()),
         Trouble::NoBranch { wanted, there } => ("BRANCH_NOT_FOUND", format!("there is no branch {wanted}; there are {}", there.join(", "))),
         Trouble::Empty => ("REPOSITORY_EMPTY", "the repository has no commit yet".to_owned()),
