@@ -19,8 +19,8 @@ use crate::providers::Reply;
 
 mod address;
 
-use address::{Lookup, NotPublic, PublicOnly};
 pub use address::{Allowed, judge_address};
+use address::{Lookup, NotPublic, PublicOnly};
 
 /// No reply that we ask for is longer.
 const LONGEST_REPLY: usize = 16 * 1024 * 1024;
