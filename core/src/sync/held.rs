@@ -140,7 +140,7 @@ impl<'a> Held<'a> {
                 let mut latest = won.clone();
                 latest.calls = self.run.calls.clone();
                 let cancelled = moves::end_cancelled(&latest, self.now(), "cancelled; what was done before stays");
-                match super::end_run(self.plane, won, &cancelled, Counted::default(), &[], &super::machinery()).await? {
+                match Box::pin(super::end_run(self.plane, won, &cancelled, Counted::default(), &[], &super::machinery())).await? {
                     Saved::Done => Err(Stop::Cancelled),
                     Saved::Lost(_) => Err(Stop::Superseded),
                 }
@@ -210,7 +210,7 @@ impl<'a> Held<'a> {
     async fn end(&mut self, mut ended: Run, counted: Counted, with: Vec<Write>) -> Result<(), Stop> {
         let mut before = self.run.clone();
         loop {
-            match super::end_run(self.plane, &before, &ended, counted, &with, &super::machinery()).await? {
+            match Box::pin(super::end_run(self.plane, &before, &ended, counted, &with, &super::machinery())).await? {
                 Saved::Done => break,
                 Saved::Lost(Some(won)) if *won == ended => {
                     super::report_end(self.plane, &ended, self.now());
