@@ -40,7 +40,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "PULLCORD_ALLOW_HOSTS",
         "",
-        "hosts, or host:port, outside the public internet that may be reached, plain http included; a comma list",
+        "hosts, or host:port, outside the public internet that sources and webhooks may reach, plain http included; a comma list",
     ),
     variable("PULLCORD_DOCUMENT_ROOTS", "", "folders that documents may lie under; a comma list"),
     variable("PULLCORD_GIT_ROOTS", "", "folders that git repositories may lie under; a comma list"),

@@ -72,7 +72,7 @@ pub(super) fn nudged(run: &Run) -> &'static str {
 #[test]
 fn a_message_gets_its_run_only_if_the_run_is_free_at_its_epoch_or_its_holder_is_dead() {
     use NotClaimed::{NothingToDo, Stale};
-    let table = [
+    let table = vec![
         ("queued and free", run(Queued), 3, Ok(4)),
         ("paused and free", run(Paused), 3, Ok(4)),
         ("between two slices", run(Running), 3, Ok(4)),

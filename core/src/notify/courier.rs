@@ -24,6 +24,8 @@ const BACKOFF: [Duration; 4] = [Duration::from_secs(3), Duration::from_secs(30),
 const MOST_TRIES: u32 = BACKOFF.len() as u32 + 1;
 /// The longest that a try takes, with what is written before and after.
 const LONGEST_TRY: Duration = Duration::from_secs(10);
+/// Before a courier goes on that had to stop.
+const SHORT_WHILE: Duration = Duration::from_secs(1);
 /// How much too early a delayed message may come, clocks being what they are.
 const EARLY: Duration = Duration::from_secs(2);
 /// How long a delayed message is waited for before the tick sends another.
@@ -35,18 +37,21 @@ enum Try {
     Delivered,
     /// It may go better later.
     Failed,
+    TimedOut,
     /// It will not.
     Hopeless,
 }
 
 /// Tells a hook of a run what it has not been told yet.
 pub(crate) async fn deliver(plane: &Plane, of: &Owner, run: RunId, hook: &str, deadline: Moment) -> Result<(), Fault> {
+    // Whoever kept this worker for so long lets others come first.
+    let mut is_slow = false;
     loop {
         let now = plane.clock.now();
         let notices = plane.store.notices(run, hook).await?;
         let Some(notice) = next(&notices, now) else { return Ok(()) };
-        if now.plus(LONGEST_TRY) >= deadline {
-            send(plane, (of, run, hook), &notice.workspace, Duration::from_secs(1)).await;
+        if now.plus(LONGEST_TRY) >= deadline || is_slow {
+            send(plane, (of, run, hook), &notice.workspace, SHORT_WHILE).await;
             return Ok(());
         }
         let busy_until = now.plus(LONGEST_TRY);
@@ -55,7 +60,7 @@ pub(crate) async fn deliver(plane: &Plane, of: &Owner, run: RunId, hook: &str, d
         let taken = Notice { tries: notice.tries + 1, busy_until: Some(busy_until), due_at, version, ..notice.clone() };
         // Who was faster goes on with it, and with the rest.
         if plane.store.save_notice(&taken, notice.version).await? {
-            attempt(plane, of, &taken).await?;
+            is_slow = attempt(plane, of, &taken).await? == Try::TimedOut;
         }
     }
 }
@@ -75,7 +80,7 @@ fn next(notices: &[Notice], now: Moment) -> Option<&Notice> {
     None
 }
 
-async fn attempt(plane: &Plane, of: &Owner, notice: &Notice) -> Result<(), Fault> {
+async fn attempt(plane: &Plane, of: &Owner, notice: &Notice) -> Result<Try, Fault> {
     let run = plane.store.run(of, notice.run).await?;
     let hook = run.as_ref().and_then(|run| run.options.hooks.iter().find(|hook| hook.id == notice.hook));
     let (went, class) = match (&run, hook) {
@@ -95,7 +100,8 @@ async fn attempt(plane: &Plane, of: &Owner, notice: &Notice) -> Result<(), Fault
     info!(decision = "webhook.sent", workspace = %notice.workspace, source, run = %notice.run, hook = notice.hook,
         message = message_id(notice.run, notice.number), tries = notice.tries, class, outcome);
     if went == Try::Delivered || is_last {
-        return plane.store.delete_notice(notice).await;
+        plane.store.delete_notice(notice).await?;
+        return Ok(went);
     }
     let pause = BACKOFF.get(notice.tries as usize - 1).copied().unwrap_or_default();
     let pause = pause + plane.chance.jitter(pause / 4);
@@ -105,7 +111,7 @@ async fn attempt(plane: &Plane, of: &Owner, notice: &Notice) -> Result<(), Fault
     if plane.store.save_notice(&later, notice.version).await? {
         send(plane, (of, notice.run, &notice.hook), &notice.workspace, pause).await;
     }
-    Ok(())
+    Ok(went)
 }
 
 /// Sends a notice, signed as of now; how that went, and in which class of outcomes.
@@ -132,7 +138,7 @@ async fn post(plane: &Plane, run: &Run, hook: &Hook, notice: &Notice) -> (Try, S
     match plane.http.send(outgoing).await {
         Ok(reply) => (judge(reply.status), format!("{}xx", reply.status / 100)),
         Err(Unanswered::Forbidden(_)) => (Try::Hopeless, "forbidden".to_owned()),
-        Err(Unanswered::TooLate(_)) => (Try::Failed, "timeout".to_owned()),
+        Err(Unanswered::TooLate(_)) => (Try::TimedOut, "timeout".to_owned()),
         // It took it, whatever it has to say of it.
         Err(Unanswered::TooLong) => (Try::Delivered, "long".to_owned()),
         Err(Unanswered::Broken(_)) => (Try::Failed, "unreachable".to_owned()),

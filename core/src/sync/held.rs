@@ -214,6 +214,7 @@ impl<'a> Held<'a> {
                 Saved::Done => break,
                 Saved::Lost(Some(won)) if *won == ended => {
                     super::report_end(self.plane, &ended, self.now());
+                    crate::notify::call(self.plane, &ended).await;
                     break;
                 }
                 Saved::Lost(Some(won)) => {
