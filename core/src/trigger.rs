@@ -62,7 +62,7 @@ pub async fn trigger(plane: &Plane, mut ask: Ask) -> Result<Answer, Error> {
         return refuse(plane, &ask, &rows.subject, Refusal::Unconfirmed { reasons }).await;
     }
     if let Some(address) = &ask.progress_webhook {
-        let hook = crate::notify::keep(plane, rows.subject.workspace(), address).await?;
+        let hook = Box::pin(crate::notify::keep(plane, rows.subject.workspace(), address)).await?;
         ask.options.hooks = ask.options.hooked(&[hook]);
     }
     // Boxed: the way through the gate is long, and so is its future.
