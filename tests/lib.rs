@@ -9,6 +9,7 @@
 
 pub mod bench;
 pub mod due;
+pub mod receiver;
 pub mod scenarios;
 pub mod session;
 pub mod sim;

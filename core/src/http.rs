@@ -6,21 +6,26 @@
 //! error names the credential.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
 
 use crate::config::Config;
 use crate::providers::Reply;
 
+mod address;
+
+pub use address::{Allowed, judge_address};
+use address::{Lookup, NotPublic, PublicOnly};
+
 /// No reply that we ask for is longer.
 const LONGEST_REPLY: usize = 16 * 1024 * 1024;
+/// The receiver of a webhook has no longer than this.
+const LONGEST_NOTICE: Duration = Duration::from_secs(5);
 const USER_AGENT: &str = concat!("pullcord/", env!("CARGO_PKG_VERSION"));
 
 /// Why a request got no whole reply.
@@ -45,9 +50,19 @@ pub enum Method {
     Head,
 }
 
+/// Who is asked. Whoever receives webhooks is named by callers and not by admins,
+/// and has less leave and less time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whom {
+    #[default]
+    Source,
+    Receiver,
+}
+
 /// A request with its credential: what is really sent.
 #[derive(Clone, Default)]
 pub struct Outgoing {
+    pub whom: Whom,
     pub method: Method,
     pub url: String,
     pub headers: Vec<(String, String)>,
@@ -78,16 +93,26 @@ impl Http {
 
     /// The client that reaches the network.
     pub fn network(config: &Config) -> Result<Self, String> {
-        let deadline = config.request_deadline();
-        let mut allowed = Allowed::of(config);
+        Self::network_by(config, address::lookup())
+    }
+
+    /// The same, with names looked up by somebody.
+    fn network_by(config: &Config, lookup: Lookup) -> Result<Self, String> {
+        let longest = config.request_deadline();
+        let mut sources = Allowed::for_sources(config);
         // The operator named this address, which is leave enough.
-        allowed.0.extend(config.jwks_url.as_deref().and_then(|url| Url::parse(url).ok()).map(|url| authority(&url)));
+        sources.list(config.jwks_url.as_deref());
+        let receivers = Allowed::for_receivers(config);
         let plain =
-            || reqwest::Client::builder().user_agent(USER_AGENT).redirect(reqwest::redirect::Policy::none()).timeout(deadline).no_proxy();
+            || reqwest::Client::builder().user_agent(USER_AGENT).redirect(reqwest::redirect::Policy::none()).timeout(longest).no_proxy();
         let open = plain().build().map_err(|why| why.to_string())?;
-        let guarded = plain().dns_resolver(Arc::new(PublicOnly)).build().map_err(|why| why.to_string())?;
+        let guarded = plain().dns_resolver(Arc::new(PublicOnly(lookup))).build().map_err(|why| why.to_string())?;
         Ok(Self::new(Arc::new(move |outgoing| {
-            let (allowed, open, guarded) = (allowed.clone(), open.clone(), guarded.clone());
+            let (allowed, deadline) = match outgoing.whom {
+                Whom::Source => (sources.clone(), longest),
+                Whom::Receiver => (receivers.clone(), longest.min(LONGEST_NOTICE)),
+            };
+            let (open, guarded) = (open.clone(), guarded.clone());
             Box::pin(async move {
                 let url = Url::parse(&outgoing.url).map_err(|why| Unanswered::Broken(why.to_string()))?;
                 let client = if allowed.lists(&url) { open } else { guarded };
@@ -119,7 +144,7 @@ async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) 
         (Method::ByBody, Some(_)) => reqwest::Method::POST,
         (Method::ByBody, None) => reqwest::Method::GET,
     };
-    let mut request = client.request(method, &outgoing.url);
+    let mut request = client.request(method, &outgoing.url).timeout(deadline);
     for (name, value) in &outgoing.headers {
         request = request.header(name, value);
     }
@@ -162,161 +187,6 @@ fn describe(error: &reqwest::Error) -> String {
         .map_or_else(|| "the request could not be sent".to_owned(), ToString::to_string)
 }
 
-/// What the operator listed, as host or host:port.
-#[derive(Clone, Debug, Default)]
-pub struct Allowed(Vec<String>);
-
-impl Allowed {
-    pub fn of(config: &Config) -> Self {
-        Self(config.allow_hosts.iter().map(|host| host.to_ascii_lowercase()).collect())
-    }
-
-    fn lists(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-        let with_port = authority(url);
-        self.0.iter().any(|listed| *listed == host || *listed == with_port)
-    }
-}
-
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-    format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
-}
-
-/// Judges what can be judged of an address without asking anyone.
-pub fn judge_address(url: &Url, allowed: &Allowed) -> Result<(), String> {
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address with a user name or password in it".into());
-    }
-    if allowed.lists(url) && matches!(url.scheme(), "http" | "https") {
-        return Ok(());
-    }
-    if url.scheme() != "https" {
-        return Err(format!("{}://{} (https only)", url.scheme(), url.host_str().unwrap_or_default()));
-    }
-    match url.host() {
-        Some(Host::Ipv4(address)) if !is_public(address.into()) => Err(address.to_string()),
-        Some(Host::Ipv6(address)) if !is_public(address.into()) => Err(address.to_string()),
-        Some(Host::Domain(name)) if is_local_name(name) => Err(name.to_owned()),
-        Some(_) => Ok(()),
-        None => Err("an address without a host".into()),
-    }
-}
-
-fn is_local_name(name: &str) -> bool {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let last = name.rsplit('.').next().unwrap_or_default();
-    matches!(last, "localhost" | "internal" | "local") || name == "metadata"
-}
-
-/// Whether an address is one of the public internet.
-pub fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => is_public_v6(v6),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 192 && b == 88 && c == 99)
-        || (a == 198 && (b == 18 || b == 19)))
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    // Addresses that wrap one of version 4 are judged by what they wrap.
-    if let Some(v4) = address.to_ipv4_mapped() {
-        return is_public_v4(v4);
-    }
-    let segments = address.segments();
-    let tail = || Ipv4Addr::from((u32::from(segments[6]) << 16) | u32::from(segments[7]));
-    if segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        return is_public_v4(tail());
-    }
-    if segments[0] == 0x2002 {
-        return is_public_v4(Ipv4Addr::from((u32::from(segments[1]) << 16) | u32::from(segments[2])));
-    }
-    // Only 2000::/3 is given out; documentation and Teredo lie within it.
-    (segments[0] & 0xe000) == 0x2000 && !(segments[0] == 0x2001 && (segments[1] == 0xdb8 || segments[1] == 0))
-}
-
-#[derive(Debug, Error)]
-#[error("{0} leads to an address that is not public")]
-struct NotPublic(String);
-
-/// Resolves names to public addresses only, at the moment of connecting, so that
-/// a name cannot change its mind after it was judged.
-struct PublicOnly;
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            if found.iter().any(|address| !is_public(address.ip())) {
-                return Err(Box::new(NotPublic(host)) as Box<dyn std::error::Error + Send + Sync>);
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Invariant 10: every spelling of an address that is not public is refused.
-    #[test]
-    fn addresses_outside_the_public_internet_are_refused() {
-        let refused = [
-            "http://api.github.com/",
-            "https://127.0.0.1/",
-            "https://127.1/",
-            "https://2130706433/",
-            "https://0x7f.1/",
-            "https://0177.0.0.1/",
-            "https://localhost/",
-            "https://LOCALHOST./",
-            "https://a.localhost/",
-            "https://[::1]/",
-            "https://[::ffff:127.0.0.1]/",
-            "https://[::ffff:a9fe:a9fe]/",
-            "https://169.254.169.254/latest",
-            "https://10.1.2.3/",
-            "https://172.16.0.1/",
-            "https://192.168.1.1/",
-            "https://100.64.0.1/",
-            "https://0.0.0.0/",
-            "https://[fe80::1]/",
-            "https://[fc00::1]/",
-            "https://[64:ff9b::7f00:1]/",
-            "https://[2002:7f00:1::]/",
-            "https://224.0.0.1/",
-            "https://metadata.google.internal/",
-            "https://me:secret@api.github.com/",
-            "ftp://api.github.com/",
-            "https://[::]/",
-        ];
-        for text in refused {
-            let url = Url::parse(text).expect(text);
-            assert!(judge_address(&url, &Allowed::default()).is_err(), "{text}");
-        }
-        for text in ["https://api.github.com/", "https://8.8.8.8/", "https://[2606:4700::1111]/"] {
-            assert!(judge_address(&Url::parse(text).expect(text), &Allowed::default()).is_ok(), "{text}");
-        }
-        let allowed = Allowed(vec!["127.0.0.1:8080".into(), "forge.internal".into()]);
-        for (text, good) in [("http://127.0.0.1:8080/x", true), ("http://127.0.0.1:8081/x", false), ("https://forge.internal/x", true)] {
-            assert_eq!(judge_address(&Url::parse(text).expect(text), &allowed).is_ok(), good, "{text}");
-        }
-    }
-}
+#[path = "http_tests.rs"]
+mod tests;

@@ -24,6 +24,7 @@ mod ledger;
 mod mishaps;
 mod parked;
 mod races;
+mod telling;
 mod tokens;
 mod volume;
 
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         mishaps::TESTS,
         parked::TESTS,
         races::TESTS,
+        telling::TESTS,
         tokens::TESTS,
         volume::TESTS,
     ]

@@ -2,7 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunId, Stream};
+use super::{RunId, Sealed, Stream};
+
+/// Addresses that one run tells of itself.
+pub const MOST_HOOKS: usize = 8;
+
+/// An address that is told how a run goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// The same for the same address in the same workspace.
+    pub id: String,
+    /// The whole address, which may hold a secret.
+    pub address: Sealed,
+    /// What may be seen of it.
+    pub shown: String,
+}
 
 /// What a run was asked to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +32,9 @@ pub struct RunOptions {
     /// Of a workspace run: only those children of that run which did not do their work.
     #[serde(default)]
     pub retry_of: Option<RunId>,
+    /// Who is told how it goes.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
 }
 
 impl RunOptions {
@@ -31,6 +48,16 @@ impl RunOptions {
         streams.dedup();
         // Whoever wants all of them wants those, too.
         let retry_of = self.retry_of.filter(|_| self.retry_of == other.retry_of);
-        Self { full: self.full || other.full, streams, include_closed: self.include_closed || other.include_closed, retry_of }
+        let include_closed = self.include_closed || other.include_closed;
+        Self { full: self.full || other.full, streams, include_closed, retry_of, hooks: self.hooked(&other.hooks) }
+    }
+
+    /// Its hooks and these, each once.
+    pub fn hooked(&self, others: &[Hook]) -> Vec<Hook> {
+        let mut hooks = self.hooks.clone();
+        let new = others.iter().filter(|other| !self.hooks.iter().any(|hook| hook.id == other.id));
+        hooks.extend(new.cloned());
+        hooks.truncate(MOST_HOOKS);
+        hooks
     }
 }

@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::asking::{Blocked, Conflict, LONGEST_WAIT, TriggerQuery, Wished, held_for, idempotency, outcome_of, would_be};
+use super::asking::{Blocked, Conflict, LONGEST_WAIT, TriggerQuery, Wished, held_for, idempotency, outcome_of, told_at, would_be};
 use super::ids;
 use super::sources::place;
 use crate::Api;
@@ -89,6 +89,8 @@ struct SyncAsked {
     #[schema(inline)]
     override_cooldown: Option<Override>,
     reason: Option<String>,
+    /// An https address that is told how the run goes, by signed POSTs.
+    progress_webhook: Option<String>,
 }
 
 /// Asks for a sync.
@@ -110,10 +112,12 @@ async fn sync_source(
     let wished = Wished::of(query, TriggerQuery { on_conflict, on_blocked, wait, max_age, dry_run }, &mut gathered);
     let streams = gathered.take(streams(&value.streams));
     let override_cooldown = gathered.take(reason_of(value.override_cooldown));
+    let progress_webhook = gathered.take(told_at(&api, value.progress_webhook.as_deref()));
     let idempotency = gathered.take(idempotency(&asker, &headers, &uri, &essence));
     gathered.all_well().told(now)?;
     let ask = Ask {
         options: RunOptions { full: value.full, streams, include_closed: value.include_closed, ..RunOptions::default() },
+        progress_webhook,
         confirmed: value.confirmed,
         on_conflict: if value.force { OnConflict::Restart } else { wished.on_conflict },
         on_blocked: wished.on_blocked,
