@@ -18,6 +18,7 @@ pub mod quota;
 pub mod repositories;
 pub mod runs;
 pub mod schedules;
+pub mod telling;
 pub mod workspaces;
 
 /// A scenario: a story that a world has to live up to.
@@ -130,6 +131,10 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         schedules::beginning::SCENARIOS,
         schedules::setting::SCENARIOS,
         schedules::windows::SCENARIOS,
+        telling::addresses::SCENARIOS,
+        telling::secrets::SCENARIOS,
+        telling::steps::SCENARIOS,
+        telling::trying::SCENARIOS,
         workspaces::children::SCENARIOS,
         workspaces::cooldowns::SCENARIOS,
         workspaces::quota::SCENARIOS,

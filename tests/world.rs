@@ -67,6 +67,8 @@ pub fn config(changes: &[(&str, &str)]) -> Config {
         given.or_else(|| match name {
             "PULLCORD_JWT_SECRET" => Some(SECRET.to_owned()),
             "PULLCORD_TICK" => Some("PT12H".to_owned()),
+            // As the deployed stack has it.
+            "PULLCORD_ALLOW_HOSTS" => Some("127.0.0.1".to_owned()),
             _ => None,
         })
     })

@@ -86,11 +86,11 @@ pub fn run(options: Options) -> ExitCode {
     }
 }
 
-/// What a laptop allows that a deployment does not: its own addresses, and the
-/// folder it was started in.
+/// What a laptop allows that a deployment does not: its own addresses for sources,
+/// and the folder it was started in.
 #[must_use]
 pub fn configured(mut config: Config) -> Config {
-    config.allow_hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(str::to_owned));
+    config.source_hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(str::to_owned));
     // One process can stream; no gateway holds anything back.
     config.events_url.get_or_insert_with(|| "/".to_owned());
     if config.document_roots.is_empty() {

@@ -40,7 +40,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "PULLCORD_ALLOW_HOSTS",
         "",
-        "hosts, or host:port, outside the public internet that may be reached, plain http included; a comma list",
+        "hosts, or host:port, outside the public internet that sources and webhooks may reach, plain http included; a comma list",
     ),
     variable("PULLCORD_DOCUMENT_ROOTS", "", "folders that documents may lie under; a comma list"),
     variable("PULLCORD_GIT_ROOTS", "", "folders that git repositories may lie under; a comma list"),
@@ -86,6 +86,9 @@ pub struct Config {
     pub lease: Duration,
     pub tick: Duration,
     pub allow_hosts: Vec<String>,
+    /// What sources may reach besides: no variable, but the local process's leave for
+    /// loopback.
+    pub source_hosts: Vec<String>,
     pub document_roots: Vec<PathBuf>,
     pub git_roots: Vec<PathBuf>,
     pub cors_origins: Vec<String>,
@@ -167,6 +170,7 @@ impl Reader {
             lease: self.positive("PULLCORD_LEASE"),
             tick: self.positive("PULLCORD_TICK"),
             allow_hosts: self.list("PULLCORD_ALLOW_HOSTS"),
+            source_hosts: Vec::new(),
             document_roots: self.list("PULLCORD_DOCUMENT_ROOTS").into_iter().map(PathBuf::from).collect(),
             git_roots: self.list("PULLCORD_GIT_ROOTS").into_iter().map(PathBuf::from).collect(),
             cors_origins: self.list("PULLCORD_CORS_ORIGINS"),

@@ -6,7 +6,6 @@
 //! error names the credential.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,15 +13,21 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
 
 use crate::config::Config;
 use crate::providers::Reply;
 
+mod address;
+
+pub use address::{Allowed, judge_address};
+use address::{Lookup, NotPublic, PublicOnly};
+
 /// No reply that we ask for is longer.
 const LONGEST_REPLY: usize = 16 * 1024 * 1024;
+/// The receiver of a webhook has no longer than this.
+const LONGEST_NOTICE: Duration = Duration::from_secs(5);
 const USER_AGENT: &str = concat!("pullcord/", env!("CARGO_PKG_VERSION"));
 
 /// Why a request got no whole reply.
@@ -47,9 +52,19 @@ pub enum Method {
     Head,
 }
 
+/// Who is asked. Whoever receives webhooks is named by callers and not by admins,
+/// and has less leave and less time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whom {
+    #[default]
+    Source,
+    Receiver,
+}
+
 /// A request with its credential: what is really sent.
 #[derive(Clone, Default)]
 pub struct Outgoing {
+    pub whom: Whom,
     pub method: Method,
     pub url: String,
     pub headers: Vec<(String, String)>,
@@ -101,19 +116,29 @@ impl Http {
 
     /// The client that reaches the network.
     pub fn network(config: &Config) -> Result<Self, String> {
-        let deadline = config.request_deadline();
-        let mut allowed = Allowed::of(config);
+        Self::network_by(config, address::lookup())
+    }
+
+    /// The same, with names looked up by somebody.
+    fn network_by(config: &Config, lookup: Lookup) -> Result<Self, String> {
+        let longest = config.request_deadline();
+        let mut sources = Allowed::for_sources(config);
         // The operator named this address, which is leave enough.
-        allowed.0.extend(config.jwks_url.as_deref().and_then(|url| Url::parse(url).ok()).map(|url| authority(&url)));
-        let whole = Guarded::new(&allowed, |builder| builder.timeout(deadline))?;
-        let streamed = Guarded::new(&allowed, |builder| builder.connect_timeout(deadline).read_timeout(deadline))?;
+        sources.list(config.jwks_url.as_deref());
+        let receivers = Allowed::for_receivers(config);
+        let whole = Guarded::new(sources.clone(), receivers.clone(), lookup.clone(), |builder| builder.timeout(longest))?;
+        let streamed = Guarded::new(sources, receivers, lookup, |builder| builder.connect_timeout(longest).read_timeout(longest))?;
         let transport: Transport = Arc::new(move |outgoing| {
-            let client = whole.client(&outgoing.url);
+            let client = whole.client(&outgoing);
+            let deadline = match outgoing.whom {
+                Whom::Source => longest,
+                Whom::Receiver => longest.min(LONGEST_NOTICE),
+            };
             Box::pin(async move { send(&client?, outgoing, deadline).await })
         });
         let opening: Opening = Arc::new(move |outgoing| {
-            let client = streamed.client(&outgoing.url);
-            Box::pin(async move { open(&client?, outgoing, deadline).await })
+            let client = streamed.client(&outgoing);
+            Box::pin(async move { open(&client?, outgoing, longest, None).await })
         });
         Ok(Self { transport, opening })
     }
@@ -130,24 +155,34 @@ impl Http {
 
 /// Two clients: one for what the operator listed, and one for the public internet.
 struct Guarded {
-    allowed: Allowed,
+    sources: Allowed,
+    receivers: Allowed,
     listed: reqwest::Client,
     public: reqwest::Client,
 }
 
 impl Guarded {
-    fn new(allowed: &Allowed, timed: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Result<Self, String> {
+    fn new(
+        sources: Allowed,
+        receivers: Allowed,
+        lookup: Lookup,
+        timed: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, String> {
         let plain = || timed(reqwest::Client::builder().user_agent(USER_AGENT).redirect(reqwest::redirect::Policy::none()).no_proxy());
         let listed = plain().build().map_err(|why| why.to_string())?;
-        let public = plain().dns_resolver(Arc::new(PublicOnly)).build().map_err(|why| why.to_string())?;
-        Ok(Self { allowed: allowed.clone(), listed, public })
+        let public = plain().dns_resolver(Arc::new(PublicOnly(lookup))).build().map_err(|why| why.to_string())?;
+        Ok(Self { sources, receivers, listed, public })
     }
 
     /// The client that may reach an address, if one may.
-    fn client(&self, url: &str) -> Result<reqwest::Client, Unanswered> {
-        let url = Url::parse(url).map_err(|why| Unanswered::Broken(why.to_string()))?;
-        judge_address(&url, &self.allowed).map_err(Unanswered::Forbidden)?;
-        Ok(if self.allowed.lists(&url) { self.listed.clone() } else { self.public.clone() })
+    fn client(&self, outgoing: &Outgoing) -> Result<reqwest::Client, Unanswered> {
+        let allowed = match outgoing.whom {
+            Whom::Source => &self.sources,
+            Whom::Receiver => &self.receivers,
+        };
+        let url = Url::parse(&outgoing.url).map_err(|why| Unanswered::Broken(why.to_string()))?;
+        judge_address(&url, allowed).map_err(Unanswered::Forbidden)?;
+        Ok(if allowed.lists(&url) { self.listed.clone() } else { self.public.clone() })
     }
 }
 
@@ -165,7 +200,7 @@ fn failed(why: &reqwest::Error, deadline: Duration) -> Unanswered {
 }
 
 async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) -> Result<Reply, Unanswered> {
-    let Streamed { status, headers, body: mut chunks } = open(client, outgoing, deadline).await?;
+    let Streamed { status, headers, body: mut chunks } = open(client, outgoing, deadline, Some(deadline)).await?;
     let mut body = Vec::new();
     while let Some(chunk) = chunks.next().await {
         body.extend_from_slice(&chunk?);
@@ -176,13 +211,22 @@ async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) 
     Ok(Reply { status, headers, body })
 }
 
-async fn open(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) -> Result<Streamed, Unanswered> {
+/// Opens a reply. `whole` is how long all of it may take.
+async fn open(
+    client: &reqwest::Client,
+    outgoing: Outgoing,
+    deadline: Duration,
+    whole: Option<Duration>,
+) -> Result<Streamed, Unanswered> {
     let method = match (outgoing.method, &outgoing.body) {
         (Method::Head, _) => reqwest::Method::HEAD,
         (Method::ByBody, Some(_)) => reqwest::Method::POST,
         (Method::ByBody, None) => reqwest::Method::GET,
     };
     let mut request = client.request(method, &outgoing.url);
+    if let Some(whole) = whole {
+        request = request.timeout(whole);
+    }
     for (name, value) in &outgoing.headers {
         request = request.header(name, value);
     }
@@ -218,161 +262,6 @@ fn describe(error: &reqwest::Error) -> String {
         .map_or_else(|| "the request could not be sent".to_owned(), ToString::to_string)
 }
 
-/// What the operator listed, as host or host:port.
-#[derive(Clone, Debug, Default)]
-pub struct Allowed(Vec<String>);
-
-impl Allowed {
-    pub fn of(config: &Config) -> Self {
-        Self(config.allow_hosts.iter().map(|host| host.to_ascii_lowercase()).collect())
-    }
-
-    fn lists(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-        let with_port = authority(url);
-        self.0.iter().any(|listed| *listed == host || *listed == with_port)
-    }
-}
-
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-    format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
-}
-
-/// Judges what can be judged of an address without asking anyone.
-pub fn judge_address(url: &Url, allowed: &Allowed) -> Result<(), String> {
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address with a user name or password in it".into());
-    }
-    if allowed.lists(url) && matches!(url.scheme(), "http" | "https") {
-        return Ok(());
-    }
-    if url.scheme() != "https" {
-        return Err(format!("{}://{} (https only)", url.scheme(), url.host_str().unwrap_or_default()));
-    }
-    match url.host() {
-        Some(Host::Ipv4(address)) if !is_public(address.into()) => Err(address.to_string()),
-        Some(Host::Ipv6(address)) if !is_public(address.into()) => Err(address.to_string()),
-        Some(Host::Domain(name)) if is_local_name(name) => Err(name.to_owned()),
-        Some(_) => Ok(()),
-        None => Err("an address without a host".into()),
-    }
-}
-
-fn is_local_name(name: &str) -> bool {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let last = name.rsplit('.').next().unwrap_or_default();
-    matches!(last, "localhost" | "internal" | "local") || name == "metadata"
-}
-
-/// Whether an address is one of the public internet.
-pub fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => is_public_v6(v6),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 192 && b == 88 && c == 99)
-        || (a == 198 && (b == 18 || b == 19)))
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    // Addresses that wrap one of version 4 are judged by what they wrap.
-    if let Some(v4) = address.to_ipv4_mapped() {
-        return is_public_v4(v4);
-    }
-    let segments = address.segments();
-    let tail = || Ipv4Addr::from((u32::from(segments[6]) << 16) | u32::from(segments[7]));
-    if segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        return is_public_v4(tail());
-    }
-    if segments[0] == 0x2002 {
-        return is_public_v4(Ipv4Addr::from((u32::from(segments[1]) << 16) | u32::from(segments[2])));
-    }
-    // Only 2000::/3 is given out; documentation and Teredo lie within it.
-    (segments[0] & 0xe000) == 0x2000 && !(segments[0] == 0x2001 && (segments[1] == 0xdb8 || segments[1] == 0))
-}
-
-#[derive(Debug, Error)]
-#[error("{0} leads to an address that is not public")]
-struct NotPublic(String);
-
-/// Resolves names to public addresses only, at the moment of connecting, so that
-/// a name cannot change its mind after it was judged.
-struct PublicOnly;
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            if found.iter().any(|address| !is_public(address.ip())) {
-                return Err(Box::new(NotPublic(host)) as Box<dyn std::error::Error + Send + Sync>);
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Invariant 10: every spelling of an address that is not public is refused.
-    #[test]
-    fn addresses_outside_the_public_internet_are_refused() {
-        let refused = [
-            "http://api.github.com/",
-            "https://127.0.0.1/",
-            "https://127.1/",
-            "https://2130706433/",
-            "https://0x7f.1/",
-            "https://0177.0.0.1/",
-            "https://localhost/",
-            "https://LOCALHOST./",
-            "https://a.localhost/",
-            "https://[::1]/",
-            "https://[::ffff:127.0.0.1]/",
-            "https://[::ffff:a9fe:a9fe]/",
-            "https://169.254.169.254/latest",
-            "https://10.1.2.3/",
-            "https://172.16.0.1/",
-            "https://192.168.1.1/",
-            "https://100.64.0.1/",
-            "https://0.0.0.0/",
-            "https://[fe80::1]/",
-            "https://[fc00::1]/",
-            "https://[64:ff9b::7f00:1]/",
-            "https://[2002:7f00:1::]/",
-            "https://224.0.0.1/",
-            "https://metadata.google.internal/",
-            "https://me:secret@api.github.com/",
-            "ftp://api.github.com/",
-            "https://[::]/",
-        ];
-        for text in refused {
-            let url = Url::parse(text).expect(text);
-            assert!(judge_address(&url, &Allowed::default()).is_err(), "{text}");
-        }
-        for text in ["https://api.github.com/", "https://8.8.8.8/", "https://[2606:4700::1111]/"] {
-            assert!(judge_address(&Url::parse(text).expect(text), &Allowed::default()).is_ok(), "{text}");
-        }
-        let allowed = Allowed(vec!["127.0.0.1:8080".into(), "forge.internal".into()]);
-        for (text, good) in [("http://127.0.0.1:8080/x", true), ("http://127.0.0.1:8081/x", false), ("https://forge.internal/x", true)] {
-            assert_eq!(judge_address(&Url::parse(text).expect(text), &allowed).is_ok(), good, "{text}");
-        }
-    }
-}
+#[path = "http_tests.rs"]
+mod tests;

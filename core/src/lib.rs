@@ -12,6 +12,7 @@ pub mod credential;
 pub mod deliver;
 pub mod health;
 pub mod manage;
+pub mod notify;
 pub mod schedule;
 pub mod search;
 pub mod status;

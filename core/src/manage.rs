@@ -25,6 +25,7 @@ mod fitting;
 mod given;
 mod items;
 mod looked_at;
+mod notices;
 mod schedules;
 mod sources;
 
@@ -34,6 +35,7 @@ pub use given::CredentialGiven;
 pub use items::{Made, NewItem, link_item, make_item};
 pub use looked_at::HealthGiven;
 pub(crate) use looked_at::unknown;
+pub use notices::new_webhook_secret;
 pub use schedules::{ScheduleGiven, WindowGiven, clear_schedule, set_schedule};
 pub use sources::{ChangedSource, GitGiven, NewSource, change_source, create_source, decide_held, delete_source, reset_backfill};
 

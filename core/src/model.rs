@@ -24,9 +24,9 @@ pub use code::{CURRENT, GitPlace, IndexOptions, IndexedBranch, Indexing, KeptMan
 pub use external::ExternalId;
 pub use health::{Health, HealthCheck, HealthState, Look};
 pub use item::{Item, ItemType, folded};
-pub use options::RunOptions;
+pub use options::{Hook, MOST_HOOKS, RunOptions};
 pub use people::{Member, Person, Project, Right, Role, Token, Workspace};
-pub use progress::{Calls, Children, Counts, Expected, Noted, Progress, Results, RunError, Stage, Warning};
+pub use progress::{Calls, Children, Counts, Expected, Noted, Progress, Results, RunError, Stage, ToldAt, Warning};
 pub use relisting::Relisting;
 pub use run::{Run, RunStatus, Trigger, Work};
 pub use schedule::{Rhythm, Schedule, Window, WindowRule};

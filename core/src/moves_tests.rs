@@ -24,7 +24,14 @@ pub(super) fn run(status: RunStatus) -> Run {
         epoch: 3,
         part_no: 2,
         version: 10,
-        progress: Progress { processed: 5, total: Some(9), stage: Some(Stage::Fetching), current: Some("a.md".into()), page: 2 },
+        progress: Progress {
+            processed: 5,
+            total: Some(9),
+            stage: Some(Stage::Fetching),
+            current: Some("a.md".into()),
+            page: 2,
+            told: None,
+        },
         next_request: Some("page 3".into()),
         created_at: at(-600),
         started_at: Some(at(-500)),
@@ -65,7 +72,7 @@ pub(super) fn nudged(run: &Run) -> &'static str {
 #[test]
 fn a_message_gets_its_run_only_if_the_run_is_free_at_its_epoch_or_its_holder_is_dead() {
     use NotClaimed::{NothingToDo, Stale};
-    let table = [
+    let table = vec![
         ("queued and free", run(Queued), 3, Ok(4)),
         ("paused and free", run(Paused), 3, Ok(4)),
         ("between two slices", run(Running), 3, Ok(4)),

@@ -311,7 +311,7 @@ fn twenty_four_kinds_of_replies_are_told_apart_and_none_is_lost() {
 fn widened_options_cover_both_in_either_order() {
     let mut all = Vec::new();
     for (full, include_closed) in [(false, false), (false, true), (true, false), (true, true)] {
-        all.extend([vec![], vec![Stream::Issues]].map(|streams| RunOptions { full, streams, include_closed, retry_of: None }));
+        all.extend([vec![], vec![Stream::Issues]].map(|streams| RunOptions { full, streams, include_closed, ..RunOptions::default() }));
     }
     for one in &all {
         for other in &all {

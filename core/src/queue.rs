@@ -29,6 +29,9 @@ pub enum Job {
     /// See how the other side of a source is.
     #[serde(rename = "probe.v1")]
     Probe { source: SourceId, version: u64 },
+    /// Tell a hook of a run what it has not been told yet.
+    #[serde(rename = "notify.v1")]
+    Notify { of: Owner, run: RunId, hook: String },
     /// Be there: something is about to begin.
     #[serde(rename = "warm.v1")]
     Warm,
@@ -103,6 +106,9 @@ mod tests {
         assert_eq!(Job::decode(&body), Ok(job));
         let look = Job::Validate { source: SourceId::known("web"), fingerprint: "f".into() };
         assert_eq!(Job::decode(r#"{"job":"validate.v1","source":"web","fingerprint":"f"}"#), Ok(look));
+        let notify = Job::Notify { of: Owner::Source(SourceId::known("web")), run, hook: "h".into() };
+        let told = r#"{"job":"notify.v1","of":{"source":"web"},"run":"00000000-0000-0000-0000-000000000000","hook":"h"}"#;
+        assert_eq!(Job::decode(told), Ok(notify));
         assert!(Job::decode(&body.replace("sync.v1", "sync.v9")).is_err());
         assert!(Job::decode("not json").is_err());
     }

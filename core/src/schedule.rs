@@ -65,6 +65,10 @@ pub async fn tick(plane: &Plane) -> Result<Ticked, Fault> {
     };
     ticked.stalled = silent(plane, open).await?.len();
     ticked.periods = Box::pin(periods::begin(plane)).await?;
+    // No run waits for it, and no run is to miss the tick by it.
+    if let Err(why) = Box::pin(crate::notify::remind(plane)).await {
+        tracing::error!(decision = "tick.notices_failed", error = %why);
+    }
     let now = plane.clock.now();
     let Periods { begun, skipped } = ticked.periods;
     info!(decision = "tick", sent = ticked.sent, ended = ticked.ended, stalled = ticked.stalled, begun, skipped);

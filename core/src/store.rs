@@ -18,6 +18,7 @@ mod links;
 mod listed;
 mod minted;
 mod moved;
+mod notices;
 mod parts;
 mod schedules;
 mod seen;
@@ -30,6 +31,7 @@ pub use code::Piece;
 pub use deliveries::Remembered;
 pub use held::HeldPage;
 pub use listed::{ItemFilter, ItemPage};
+pub(crate) use notices::{message_id, of_progress};
 pub use parts::Parted;
 pub(crate) use parts::outrun;
 pub use schedules::{ClockDue, Period};
@@ -214,6 +216,10 @@ impl Store {
             expire(&mut pointer, run.created_at.plus(self.keep));
             writes.push(conditions::put("pointer", pointer));
         }
+        let begun = Some(run).filter(|_| run_seen == 0);
+        for told in begun.into_iter().chain(displaced.iter().map(|(displaced, _)| displaced)) {
+            writes.extend(notices::of(told, now)?);
+        }
         for (displaced, seen) in displaced {
             writes.push(conditions::put_over("displaced", self.run_row(displaced)?, *seen));
         }
@@ -277,6 +283,7 @@ impl Store {
                 writes.push(conditions::put_over(GATE, encode_gate(&run.owner, &freed)?, gate.version));
             }
             writes.extend_from_slice(with);
+            writes.extend(notices::of(run, now)?);
             match self.table.commit(writes).await? {
                 Commit::Done => return Ok(Ended::Done { promoted }),
                 Commit::Lost(Lost { what: RUN, row }) => return Ok(Ended::Lost(row.map(decode).transpose()?)),

@@ -31,12 +31,14 @@ mod purse;
 mod relisting;
 mod removal;
 mod removals;
+mod reporting;
 mod streams;
 mod weather;
 mod workspace;
 
 use held::Held;
 pub(crate) use purse::Purse;
+pub(crate) use reporting::report_end;
 pub(crate) use weather::redacted;
 
 /// What became of one message.
@@ -62,6 +64,8 @@ pub enum Slice {
     Validated,
     /// The other side of a source was looked at.
     Looked,
+    /// A hook was told of its run.
+    Notified,
     /// It was only to be there.
     Warmed,
 }
@@ -129,6 +133,10 @@ pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, F
             Box::pin(crate::health::look(plane, source, *version)).await?;
             return Ok(Slice::Looked);
         }
+        Job::Notify { of, run, hook } => {
+            Box::pin(crate::notify::deliver(plane, of, *run, hook, deadline)).await?;
+            return Ok(Slice::Notified);
+        }
         Job::Warm => return Ok(Slice::Warmed),
     };
     let claimed_by = crate::digest::hex(&plane.chance.bytes::<8>());
@@ -177,20 +185,13 @@ pub async fn sync(plane: &Plane, job: &Job, deadline: Moment) -> Result<Slice, F
     };
     info!(decision = "run.claimed", workspace = %claimed.workspace, source = source_of(&claimed), run = %claimed.id,
         epoch = claimed.epoch, request = claimed.request_id.as_deref().unwrap_or_default());
+    if claimed.epoch == 1 {
+        crate::notify::call(plane, &claimed).await;
+    }
     if let Some(drift) = moves::drift_at_start(&claimed, plane.clock.now()).filter(|_| claimed.epoch == 1) {
-        report_drift(plane, &claimed, drift);
+        reporting::report_drift(plane, &claimed, drift);
     }
     Box::pin(work(plane, claimed, source, deadline)).await
-}
-
-/// How late a run of a schedule is, when it begins.
-fn report_drift(plane: &Plane, run: &Run, drift: Duration) {
-    let kind = run.kind.map_or("workspace", SourceKind::as_str);
-    crate::telemetry::emit(&plane.config, plane.clock.now(), &[("Drift", drift.as_secs_f64(), "Seconds")], &[("Kind", kind)]);
-    if drift > moves::MOST_DRIFT {
-        warn!(decision = "schedule.drift", workspace = %run.workspace, source = source_of(run), run = %run.id, seconds = drift.as_secs(),
-            "it began later than its schedule says");
-    }
 }
 
 /// There is no room for the run: it waits until another of its workspace ends.
@@ -283,7 +284,8 @@ fn conclude(ended: Result<Slice, Stop>) -> Result<Slice, Fault> {
 
 /// The queue gave this message up: its run is buried if nobody went on with it.
 pub async fn bury(plane: &Plane, job: &Job) -> Result<Slice, Fault> {
-    // A look at a credential that failed so often leaves it unknown.
+    // A look at a credential that failed so often leaves it unknown; of what a hook was
+    // to be told the tick knows.
     let Job::Sync { of, run: id, epoch } = job else { return Ok(Slice::Unknown) };
     loop {
         let Some(run) = plane.store.run(of, *id).await? else { return Ok(Slice::Unknown) };
@@ -321,6 +323,7 @@ pub(crate) async fn end_run(
         Ended::Lost(won) => Ok(Saved::Lost(won)),
         Ended::Done { promoted } => {
             report_end(plane, ended, now);
+            crate::notify::call(plane, ended).await;
             if ended.kind == Some(SourceKind::Integration) {
                 Box::pin(crate::health::learn(plane, ended)).await;
             }
@@ -362,28 +365,6 @@ pub fn has_next_page(run: &Run) -> bool {
 /// Who ends a run when nobody asked for its end.
 pub(crate) fn machinery() -> UserId {
     UserId::known("pullcord")
-}
-
-pub(crate) fn report_end(plane: &Plane, ended: &Run, now: Moment) {
-    // Neither what it waited for before it began, nor its pauses.
-    let took = now.since(ended.started_at.unwrap_or(now)).saturating_sub(Duration::from_millis(ended.waited));
-    info!(decision = "run.ended", workspace = %ended.workspace, source = source_of(ended), run = %ended.id, epoch = ended.epoch,
-        outcome = ended.status.as_str(), error = ended.error.as_ref().map_or("", |error| error.code.as_str()),
-        seconds = took.as_secs(), created = ended.results.created, updated = ended.results.updated,
-        request = ended.request_id.as_deref().unwrap_or_default());
-    let failed = if ended.status == crate::model::RunStatus::Failed { 1.0 } else { 0.0 };
-    let incremental = if ended.since.is_some() { 1.0 } else { 0.0 };
-    let metrics = [
-        ("RunsEnded", 1.0, "Count"),
-        ("RunDuration", took.as_secs_f64(), "Seconds"),
-        ("FailureRate", failed, "None"),
-        ("IncrementalShare", incremental, "None"),
-        ("ProviderCalls", ended.calls.made as f64, "Count"),
-        ("NotModifiedShare", ended.calls.not_modified as f64 / ended.calls.made.max(1) as f64, "None"),
-    ];
-    let kind = ended.kind.map_or("workspace", SourceKind::as_str);
-    let dimensions = [("Kind", kind), ("Trigger", ended.trigger.as_str()), ("Outcome", ended.status.as_str())];
-    crate::telemetry::emit(&plane.config, now, &metrics, &dimensions);
 }
 
 fn source_of(run: &Run) -> &str {

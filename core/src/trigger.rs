@@ -19,6 +19,7 @@ use crate::store::{Rows, Subject};
 mod ask;
 mod attempt;
 mod explain;
+mod joining;
 mod low;
 mod making;
 mod parking;
@@ -36,7 +37,7 @@ use record::refuse;
 const LONGEST_REASON: usize = 1_000;
 
 /// Asks for a run.
-pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
+pub async fn trigger(plane: &Plane, mut ask: Ask) -> Result<Answer, Error> {
     let now = plane.clock.now();
     let used_before = async {
         match &ask.idempotency {
@@ -60,6 +61,10 @@ pub async fn trigger(plane: &Plane, ask: Ask) -> Result<Answer, Error> {
     let reasons = unconfirmed(&rows.subject, &rows.gate, &ask, now);
     if !reasons.is_empty() {
         return refuse(plane, &ask, &rows.subject, Refusal::Unconfirmed { reasons }).await;
+    }
+    if let Some(address) = &ask.progress_webhook {
+        let hook = Box::pin(crate::notify::keep(plane, rows.subject.workspace(), address)).await?;
+        ask.options.hooks = ask.options.hooked(&[hook]);
     }
     // Boxed: the way through the gate is long, and so is its future.
     Box::pin(Attempt { plane, ask: &ask, now }.enter(rows)).await

@@ -156,6 +156,18 @@ impl Vault {
         String::from_utf8(plain).map(|token| Credential { token }).map_err(|_| unreadable())
     }
 
+    /// Seals what a workspace's notices need: the address they go to, or the secret
+    /// that signs them.
+    pub async fn seal_for_notices(&self, text: &str, what: ForNotices, workspace: &WorkspaceId) -> Result<Sealed, Fault> {
+        let sealed = self.seal_bytes(text.as_bytes().to_vec(), &Context::of_notices(workspace, what)).await?;
+        Ok(Sealed { sealed: STANDARD.encode(sealed), last4: String::new(), fingerprint: String::new() })
+    }
+
+    pub async fn open_for_notices(&self, sealed: &Sealed, what: ForNotices, workspace: &WorkspaceId) -> Result<String, Fault> {
+        let plain = self.open_bytes(sealed, &Context::of_notices(workspace, what)).await?;
+        String::from_utf8(plain).map_err(|_| unreadable())
+    }
+
     async fn seal_bytes(&self, plain: Vec<u8>, context: &Context) -> Result<Vec<u8>, Fault> {
         match self {
             Self::Kms { client, key } => {
@@ -194,6 +206,13 @@ impl Vault {
     }
 }
 
+/// What is sealed for notices: neither opens as the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForNotices {
+    Address,
+    Secret,
+}
+
 fn unreadable() -> Fault {
     Fault::broken("vault", "what is sealed was not sealed for this source by this deployment")
 }
@@ -218,6 +237,16 @@ impl Context {
         Self(vec![("workspace", workspace.to_string()), ("minted", fingerprint.to_owned())])
     }
 
+    /// With the workspace in it, so that the function that takes deliveries in cannot
+    /// open it.
+    fn of_notices(workspace: &WorkspaceId, what: ForNotices) -> Self {
+        let what = match what {
+            ForNotices::Address => "address",
+            ForNotices::Secret => "secret",
+        };
+        Self(vec![("workspace", workspace.to_string()), ("notices", what.to_owned())])
+    }
+
     fn pairs(&self) -> HashMap<String, String> {
         self.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
@@ -226,7 +255,7 @@ impl Context {
     fn bytes(&self) -> Vec<u8> {
         match self.0.as_slice() {
             [(name, value)] => format!("{name}\n{value}").into_bytes(),
-            [(_, workspace), ("minted", value)] => format!("{workspace}\nminted\n{value}").into_bytes(),
+            [(_, workspace), (kind @ ("minted" | "notices"), value)] => format!("{workspace}\n{kind}\n{value}").into_bytes(),
             several => several.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("\n").into_bytes(),
         }
     }
@@ -303,6 +332,21 @@ mod tests {
         assert_eq!(vault.open_minted(&minted, &acme).await.expect("opened").token, "ghs_canary");
         assert!(vault.open(&minted, &acme, &SourceId::known("f")).await.is_err() && vault.open_minted(&sealed, &acme).await.is_err());
         assert!(!format!("{kept:?} {sealed:?} {minted:?}").contains("canary"));
+    }
+
+    /// S2.83: one workspace's secret signs for no other, and no address is taken for a secret.
+    #[tokio::test]
+    async fn what_is_sealed_for_notices_opens_for_them_alone() {
+        let vault = Vault::File { key: [7; 32] };
+        let [acme, other] = ["acme", "other"].map(WorkspaceId::known);
+        let sealed = vault.seal_for_notices("a canary", ForNotices::Secret, &acme).await.expect("sealed");
+        assert_eq!(vault.open_for_notices(&sealed, ForNotices::Secret, &acme).await.expect("opened"), "a canary");
+        assert!(vault.open_for_notices(&sealed, ForNotices::Secret, &other).await.is_err());
+        assert!(vault.open_for_notices(&sealed, ForNotices::Address, &acme).await.is_err());
+        // Neither does it open as the credential or the secret of a source of such a name.
+        for source in ["secret", "notices"].map(SourceId::known) {
+            assert!(vault.open(&sealed, &acme, &source).await.is_err() && vault.open_secret(&sealed, &acme, &source).await.is_err());
+        }
     }
 
     /// Whoever may open the secrets of webhooks cannot open a credential with that.

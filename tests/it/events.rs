@@ -80,6 +80,7 @@ async fn every_sample_event_is_served() {
         ("scheduler-warm", "\"warm\":true"),
         ("worker-dead-letter", "0 failed, run failed"),
         ("worker-mixed", "0 failed, run completed"),
+        ("worker-notify", "0 failed, run queued"),
         ("worker-poison", "0 failed, run queued"),
         ("worker-sync", "0 failed, run completed"),
     ]);

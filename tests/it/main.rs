@@ -25,6 +25,7 @@ mod mishaps;
 mod parked;
 mod races;
 mod remotes;
+mod telling;
 mod tokens;
 mod volume;
 
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         parked::TESTS,
         races::TESTS,
         remotes::TESTS,
+        telling::TESTS,
         tokens::TESTS,
         volume::TESTS,
     ]

@@ -88,6 +88,7 @@ impl History {
             Job::Sync { run, .. } => run.to_string(),
             Job::Validate { source, .. } => format!("the credential of {source}"),
             Job::Probe { source, .. } => format!("the health of {source}"),
+            Job::Notify { run, .. } => format!("what is told of {run}"),
             Job::Warm => "being there".to_owned(),
         };
         let worker = tokio::spawn(async move {

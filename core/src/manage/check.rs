@@ -53,7 +53,7 @@ impl Check<'_> {
             Err(why) => self.complain("base_url", format!("is not an address: {why}")),
             Ok(url) if url.query().is_some() || url.fragment().is_some() => self.complain("base_url", "must have no query or fragment"),
             Ok(url) => {
-                if let Err(what) = judge_address(&url, &Allowed::of(&self.plane.config)) {
+                if let Err(what) = judge_address(&url, &Allowed::for_sources(&self.plane.config)) {
                     self.complain("base_url", format!("may not be reached: {what}; an operator can list it in PULLCORD_ALLOW_HOSTS"));
                 }
                 if let Some(Err(why)) = provider.map(|provider| provider.check_base_url(text)) {

@@ -36,7 +36,7 @@ impl Check<'_> {
         if !url.username().is_empty() || url.password().is_some() {
             return self.complain("git.url", "must have no user or password: give them as the credential, as user:password");
         }
-        if let Err(what) = judge_address(&url, &Allowed::of(&self.plane.config)) {
+        if let Err(what) = judge_address(&url, &Allowed::for_sources(&self.plane.config)) {
             self.complain("git.url", format!("may not be reached: {what}; an operator can list it in PULLCORD_ALLOW_HOSTS"));
         }
     }

@@ -22,7 +22,7 @@ pub struct HealthGiven {
 impl Check<'_> {
     pub(super) fn health(&mut self, given: &HealthGiven) -> HealthCheck {
         if let Some(url) = &given.url {
-            match Url::parse(url).map_err(|why| why.to_string()).map(|url| judge_address(&url, &Allowed::of(&self.plane.config))) {
+            match Url::parse(url).map_err(|why| why.to_string()).map(|url| judge_address(&url, &Allowed::for_sources(&self.plane.config))) {
                 Err(why) => self.complain("health.url", format!("is not an address: {why}")),
                 Ok(Err(what)) => {
                     self.complain("health.url", format!("may not be reached: {what}; an operator can list it in PULLCORD_ALLOW_HOSTS"));

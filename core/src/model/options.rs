@@ -2,7 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IndexOptions, RunId, Stream};
+use super::{IndexOptions, RunId, Sealed, Stream};
+
+/// Addresses that one run tells of itself.
+pub const MOST_HOOKS: usize = 8;
+
+/// An address that is told how a run goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// The same for the same address in the same workspace.
+    pub id: String,
+    /// The whole address, which may hold a secret.
+    pub address: Sealed,
+    /// What may be seen of it.
+    pub shown: String,
+}
 
 /// What a run was asked to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +35,9 @@ pub struct RunOptions {
     /// Of an index.
     #[serde(default)]
     pub index: Option<Box<IndexOptions>>,
+    /// Who is told how it goes.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
 }
 
 impl RunOptions {
@@ -39,6 +56,16 @@ impl RunOptions {
             (Some(one), None) | (None, Some(one)) => Some(Box::new(one.widened(&IndexOptions::default()))),
             (None, None) => None,
         };
-        Self { full: self.full || other.full, streams, include_closed: self.include_closed || other.include_closed, retry_of, index }
+        let include_closed = self.include_closed || other.include_closed;
+        Self { full: self.full || other.full, streams, include_closed, retry_of, index, hooks: self.hooked(&other.hooks) }
+    }
+
+    /// Its hooks and these, each once.
+    pub fn hooked(&self, others: &[Hook]) -> Vec<Hook> {
+        let mut hooks = self.hooks.clone();
+        let new = others.iter().filter(|other| !self.hooks.iter().any(|hook| hook.id == other.id));
+        hooks.extend(new.cloned());
+        hooks.truncate(MOST_HOOKS);
+        hooks
     }
 }

@@ -44,6 +44,17 @@ pub struct Progress {
     pub current: Option<String>,
     #[serde(default)]
     pub page: u64,
+    /// How far it was when its hooks were told last.
+    #[serde(default)]
+    pub told: Option<ToldAt>,
+}
+
+/// When hooks were told of a run's progress, and how far it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldAt {
+    pub at: Moment,
+    #[serde(default)]
+    pub percentage: Option<u64>,
 }
 
 impl Progress {

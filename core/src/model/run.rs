@@ -365,8 +365,9 @@ impl Run {
         self.trail.push(Noted { at, what: what.to_owned(), facts });
     }
 
-    /// Takes over what others noted of it meanwhile.
+    /// Takes over what others noted of it meanwhile, and who joined to be told of it.
     pub fn recall(&mut self, other: &Self) {
+        self.options.hooks = self.options.hooked(&other.options.hooks);
         let newest_first = other.trail.iter().rev();
         let missing: Vec<Noted> = newest_first.take_while(|noted| !self.trail.contains(noted)).cloned().collect();
         if !missing.is_empty() {

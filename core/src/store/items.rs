@@ -201,6 +201,44 @@ pub struct HeldItem {
     pub said_of: Option<Stream>,
 }
 
+/// What signs a workspace's webhooks, sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookSecret {
+    pub current: Sealed,
+    /// The one before, and until when it signs too.
+    #[serde(default)]
+    pub previous: Option<Sealed>,
+    #[serde(default)]
+    pub previous_until: Option<Moment>,
+    pub made_at: Moment,
+    pub version: u64,
+}
+
+/// Something that one hook of a run is to be told. It is there until it was told, or
+/// given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    pub run: RunId,
+    pub owner: Owner,
+    pub workspace: WorkspaceId,
+    pub hook: String,
+    /// The version that the run got by it.
+    pub number: u64,
+    pub at: Moment,
+    /// What is sent, as it was then.
+    pub body: String,
+    #[serde(default)]
+    pub tries: u32,
+    /// When it is tried next.
+    pub next_at: Moment,
+    /// Somebody is at it, and will have been until then.
+    #[serde(default)]
+    pub busy_until: Option<Moment>,
+    /// When the tick is to send a message for it.
+    pub due_at: Moment,
+    pub version: u64,
+}
+
 /// A row that only says that something is there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Listing {

@@ -51,6 +51,7 @@ pub const ROWS: &[RowKind] = &[
     row("token_listing", "W#{workspace}", "T#{id}"),
     row("workspace_listing", "W#*", "L#{workspace}"),
     row("quota", "W#{workspace}", "Q#{host}#{principal}#{resource}"),
+    row("webhook_secret", "W#{workspace}", "H"),
     row("minted", "W#{workspace}", "K#{fingerprint}#{host}"),
     row("deployment_key", "W#*", "K"),
     row("project", "P#{project}", "~C"),
@@ -63,6 +64,7 @@ pub const ROWS: &[RowKind] = &[
     row("run", "S#{source} or W#{workspace}", "r#{run}"),
     row("run_pointer", "R#{run}", "R"),
     row("link", "R#{run}", "C#{source}"),
+    row("notice", "R#{run}", "N#{hook}#{number}"),
     row("held", "H#{source}", "{item}"),
     row("seen", "L#{run}", "{stream}#{part}"),
     row("slot", "W#{workspace}", "N#s#{number}"),
@@ -191,6 +193,29 @@ pub fn moved(source: &SourceId) -> Key {
 
 pub fn quota(workspace: &WorkspaceId, host: &str, principal: &str, resource: &str) -> Key {
     key(workspace_partition(workspace), format!("Q#{host}#{principal}#{resource}"))
+}
+
+/// What signs a workspace's webhooks.
+pub fn webhook_secret(workspace: &WorkspaceId) -> Key {
+    key(workspace_partition(workspace), "H")
+}
+
+/// What one hook is still to be told of a run, in the order in which it happened.
+pub fn notices(hook: &str) -> String {
+    format!("N#{hook}#")
+}
+
+pub fn notice(run: RunId, hook: &str, number: u64) -> Key {
+    key(run_partition(run), format!("{}{number:010}", notices(hook)))
+}
+
+/// Where what is to be told of a run stands in the index of what is due.
+pub fn notice_shard(run: RunId) -> String {
+    notice_shards().nth(usize::from(run.0.as_bytes()[15] % DUE_SHARDS)).unwrap_or_default()
+}
+
+pub fn notice_shards() -> impl Iterator<Item = String> {
+    (0..DUE_SHARDS).map(|shard| format!("N#{shard}"))
 }
 
 /// The token that was minted last with a key.

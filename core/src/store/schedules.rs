@@ -32,7 +32,7 @@ pub struct ClockDue {
 }
 
 /// One row that cannot be read, from a newer build say, must not keep all others.
-fn readable<T: serde::de::DeserializeOwned>(rows: Vec<Row>) -> Vec<T> {
+pub(super) fn readable<T: serde::de::DeserializeOwned>(rows: Vec<Row>) -> Vec<T> {
     let read = rows.into_iter().map(decode::<T>);
     read.filter_map(|row| row.inspect_err(|why| tracing::error!(decision = "row.unreadable", error = %why)).ok()).collect()
 }

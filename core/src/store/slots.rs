@@ -88,6 +88,9 @@ impl Store {
     pub async fn claim(&self, claimed: &Run, seen: u64, with: Vec<Write>) -> Result<Claimed, Fault> {
         let mut writes = vec![conditions::put_over(RUN, self.run_row(claimed)?, seen)];
         writes.extend(with);
+        if let Some(at) = claimed.started_at.filter(|_| claimed.epoch == 1) {
+            writes.extend(super::notices::of(claimed, at)?);
+        }
         match self.table.commit(writes).await? {
             Commit::Done => Ok(Claimed::Done),
             Commit::Lost(Lost { what: RUN, row }) => Ok(Claimed::Lost(row.map(decode).transpose()?)),

@@ -18,7 +18,8 @@ use crate::plane::Plane;
 use crate::planted::{Bug, is_planted};
 use crate::queue::LONGEST_DELAY;
 use crate::store::conditions::Write;
-use crate::store::{Parted, Saved};
+use crate::store::table::MOST_WRITES;
+use crate::store::{Parted, Saved, of_progress};
 
 pub(super) struct Held<'a> {
     pub(super) plane: &'a Plane,
@@ -52,11 +53,22 @@ impl<'a> Held<'a> {
 
     /// Commits a part: `run` has the new totals and place, `with` the rows that
     /// changed. All of it happens or none.
-    pub(super) async fn commit_part(&mut self, run: Run, with: Vec<Write>) -> Result<(), Stop> {
-        let items = with.len();
-        let moved = moves::commit_part(run, self.now(), self.plane.config.lease);
+    pub(super) async fn commit_part(&mut self, run: Run, mut with: Vec<Write>) -> Result<(), Stop> {
+        let (items, now) = (with.len(), self.now());
+        let mut moved = moves::commit_part(run, now, self.plane.config.lease);
+        moved.progress.told = self.run.progress.told;
+        // A part that fills its transaction leaves the telling to the next.
+        let fits = items + 1 + self.run.options.hooks.len() <= MOST_WRITES;
+        let told = crate::notify::progressed(&self.run, &moved.progress, now).filter(|_| fits);
+        if told.is_some() {
+            moved.progress.told = told;
+            with.extend(of_progress(&moved, now)?);
+        }
         // Boxed: a run is large, and so would be every future that ends in this.
         Box::pin(self.write(moved, &with)).await?;
+        if told.is_some() {
+            crate::notify::call(self.plane, &self.run).await;
+        }
         info!(decision = "run.part", workspace = %self.run.workspace, source = super::source_of(&self.run), run = %self.run.id,
             epoch = self.run.epoch, part = self.run.part_no, items, processed = self.run.progress.processed);
         Ok(())
@@ -138,7 +150,7 @@ impl<'a> Held<'a> {
                 let mut latest = won.clone();
                 latest.calls = self.run.calls.clone();
                 let cancelled = moves::end_cancelled(&latest, self.now(), "cancelled; what was done before stays");
-                match super::end_run(self.plane, won, &cancelled, Counted::default(), &[], &super::machinery()).await? {
+                match Box::pin(super::end_run(self.plane, won, &cancelled, Counted::default(), &[], &super::machinery())).await? {
                     Saved::Done => Err(Stop::Cancelled),
                     Saved::Lost(_) => Err(Stop::Superseded),
                 }
@@ -208,10 +220,11 @@ impl<'a> Held<'a> {
     async fn end(&mut self, mut ended: Run, counted: Counted, with: Vec<Write>) -> Result<(), Stop> {
         let mut before = self.run.clone();
         loop {
-            match super::end_run(self.plane, &before, &ended, counted, &with, &super::machinery()).await? {
+            match Box::pin(super::end_run(self.plane, &before, &ended, counted, &with, &super::machinery())).await? {
                 Saved::Done => break,
                 Saved::Lost(Some(won)) if *won == ended => {
                     super::report_end(self.plane, &ended, self.now());
+                    crate::notify::call(self.plane, &ended).await;
                     break;
                 }
                 Saved::Lost(Some(won)) => {

@@ -283,7 +283,7 @@ pub(super) async fn stop(held: &mut Held<'_>) -> Result<End, Stop> {
 async fn tell(held: &Held<'_>, source: &SourceId, run: RunId) -> Result<(), Fault> {
     let run = held.plane.store.run(&Owner::Source(source.clone()), run).await?;
     if let Some(run) = run.filter(|run| run.parent == Some(held.run.id) && !run.status.is_terminal()) {
-        crate::cancel::stop(held.plane, run, &held.run.triggered_by).await?;
+        Box::pin(crate::cancel::stop(held.plane, run, &held.run.triggered_by)).await?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::admission::{OnBlocked, OnConflict, Surface};
 use crate::clock::Moment;
 use crate::error::{Fault, Refusal};
 use crate::model::{Owner, Person, ProjectId, Run, RunId, RunOptions, SourceId, SourceKind, UserId, Work, WorkspaceId};
+use crate::notify::Address;
 use crate::store::Store;
 
 /// Who asks.
@@ -57,6 +58,8 @@ pub struct Ask {
     pub parent: Option<RunId>,
     pub work: Work,
     pub options: RunOptions,
+    /// Who is to be told how the run goes.
+    pub progress_webhook: Option<Address>,
     pub confirmed: bool,
     pub on_conflict: OnConflict,
     pub on_blocked: OnBlocked,
@@ -94,6 +97,7 @@ impl Ask {
             parent: None,
             work: Work::Sync,
             options: RunOptions::default(),
+            progress_webhook: None,
             confirmed: false,
             on_conflict: OnConflict::Reject,
             on_blocked: OnBlocked::Reject,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::record::{self, audit_of, made_way, refuse};
+use super::record::{audit_of, made_way, refuse};
 use super::{Answer, Ask, IdempotencyKey, Would, cooldown, floor_of, low, quota_key, quota_low, repeat};
 use crate::admission::{Admission, Asked, OnBlocked, OnConflict, Surface, admit, cooling, lowered, park, refused_until};
 use crate::clock::Moment;
@@ -15,7 +15,7 @@ use crate::moves;
 use crate::plane::Plane;
 use crate::store::conditions::Write;
 use crate::store::items::{Audit, Idempotency, Quota};
-use crate::store::{Admittance, Admitted, Joined, Remembered, Rows, Store, Subject};
+use crate::store::{Admittance, Admitted, Rows, Store, Subject};
 
 /// How soon the tick looks after a message that may not have been sent.
 pub(super) const FIRST_SEND: Duration = Duration::from_secs(90);
@@ -68,7 +68,10 @@ impl Attempt<'_> {
                 (admission, _) => admission,
             };
             let entry = match admission {
-                Admission::Attach(id) => return self.attach(&rows, id, holder).await,
+                Admission::Attach(id) => match self.attach(&rows, id, holder).await? {
+                    Some(answer) => return Ok(answer),
+                    None => Err(()),
+                },
                 Admission::Join(next) => match self.join(&rows, next).await? {
                     Some(answer) => return Ok(answer),
                     None => Err(()),
@@ -198,8 +201,10 @@ impl Attempt<'_> {
     async fn entered(&self, entry: Entry) -> Answer {
         for (displaced, _) in &entry.displaced {
             crate::sync::report_end(self.plane, displaced, self.now);
+            crate::notify::call(self.plane, displaced).await;
         }
         let run = Box::new(entry.run);
+        crate::notify::call(self.plane, &run).await;
         match entry.how {
             How::Holder => {
                 enqueue(self.plane, &run, self.now, self.ask.delay).await;
@@ -219,66 +224,6 @@ impl Attempt<'_> {
         Some(cooling.unwrap_or(Refusal::InProgress { run, holder: None }))
     }
 
-    async fn attach(&self, rows: &Rows, id: RunId, holder: Option<Run>) -> Result<Answer, Error> {
-        if self.ask.dry_run {
-            return Ok(Answer::Would(Would::Attach(id)));
-        }
-        let run = match holder {
-            Some(run) => Some(run),
-            None => self.plane.store.run(&rows.subject.owner(), id).await?,
-        };
-        let run = run.ok_or(Error::NotFound("run"))?;
-        match self.recorded(&run, "run.attached", None).await? {
-            Joined::KeyTaken(Some(used)) => match &self.ask.idempotency {
-                Some(key) => repeat(self.plane, key, used).await,
-                None => Ok(Answer::Attached(Box::new(run))),
-            },
-            _ => Ok(Answer::Attached(Box::new(run))),
-        }
-    }
-
-    /// Joins a run that waits already: what it is to do satisfies both then. None
-    /// if it does not wait any more.
-    async fn join(&self, rows: &Rows, id: RunId) -> Result<Option<Answer>, Error> {
-        let Some(run) = self.plane.store.run(&rows.subject.owner(), id).await?.filter(Run::waits_outside) else { return Ok(None) };
-        if self.ask.dry_run {
-            let id = Some(run.id);
-            let follows = run.follows.map(|known| rows.gate.holder.unwrap_or(known));
-            return Ok(Some(Answer::Would(match (follows, run.resumes_at) {
-                (Some(after), _) => Would::FollowUp { after, run: id },
-                (None, until) => Would::Park { until: until.unwrap_or(self.now), run: id },
-            })));
-        }
-        let mut joined = run.clone();
-        joined.options = run.options.widened(&self.ask.options);
-        joined.scheduled_for = run.scheduled_for.or(self.ask.scheduled_for);
-        let widens = (&joined.options, joined.scheduled_for) != (&run.options, run.scheduled_for);
-        joined.version += u64::from(widens);
-        let answer = |run: Run| if run.follows.is_some() { Answer::FollowUp(Box::new(run)) } else { Answer::Parked(Box::new(run)) };
-        if let (Some(delivery), Some(key), false) = (&self.ask.delivery, &self.ask.idempotency, widens) {
-            let memory = self.remembered(key, &run);
-            return match record::delivered_into(self.plane, &run, (delivery, &key.scope, &memory), self.now).await? {
-                Remembered::Before(Some(used)) => repeat(self.plane, key, used).await.map(Some),
-                _ => Ok(Some(answer(run))),
-            };
-        }
-        match self.recorded(&joined, "run.joined", widens.then_some(run.version)).await? {
-            Joined::Done => Ok(Some(answer(joined))),
-            Joined::RunLost => Ok(None),
-            Joined::KeyTaken(used) => match (used, &self.ask.idempotency) {
-                (Some(used), Some(key)) => repeat(self.plane, key, used).await.map(Some),
-                _ => Ok(None),
-            },
-        }
-    }
-
-    async fn recorded(&self, run: &Run, what: &str, widened: Option<u64>) -> Result<Joined, Fault> {
-        let line = audit_of(run, self.ask.asker.user(), what, self.now, BTreeMap::new());
-        let id = self.plane.chance.id(self.now).to_string();
-        let remembered = self.ask.idempotency.as_ref().map(|key| (key.scope.as_str(), self.remembered(key, run)));
-        self.plane.store.join(&run.workspace, (&id, &line), remembered, (run, widened), self.now).await
-    }
-
     /// What is left at the provider, if that is too little.
     async fn low_quota(&self, subject: &Subject, floor: u64) -> Result<Option<Quota>, Fault> {
         if !self.checks_quota() {
@@ -291,7 +236,7 @@ impl Attempt<'_> {
         self.ask.work == Work::Sync && self.ask.surface != Surface::Schedule
     }
 
-    fn remembered(&self, key: &IdempotencyKey, run: &Run) -> Idempotency {
+    pub(super) fn remembered(&self, key: &IdempotencyKey, run: &Run) -> Idempotency {
         let keep = if self.ask.delivery.is_some() || self.ask.scheduled_for.is_some() {
             crate::deliver::REMEMBERED
         } else {

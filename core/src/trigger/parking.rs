@@ -84,6 +84,7 @@ pub(crate) async fn unpark(plane: &Plane, mut run: Run) -> Result<Woken, Fault> 
             Admitted::Done => {
                 for (displaced, _) in &displaced {
                     crate::sync::report_end(plane, displaced, now);
+                    crate::notify::call(plane, displaced).await;
                 }
                 if !moved.waits_outside() {
                     enqueue(plane, &moved, now, Duration::ZERO).await;

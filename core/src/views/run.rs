@@ -55,6 +55,8 @@ pub struct RunView {
     pub warnings: Vec<ErrorView>,
     /// Of a workspace run: how its children are.
     pub children: Option<ChildrenView>,
+    /// Who is told how it goes: addresses without their query.
+    pub progress_webhooks: Vec<String>,
     pub version: u64,
 }
 
@@ -190,6 +192,7 @@ impl RunView {
             error: run.error.clone().map(|error| ErrorView { code: error.code, message: error.message, at: error.at }),
             warnings: run.warnings.iter().cloned().map(ErrorView::of).collect(),
             children: run.children.map(|Children { total, done, failed }| ChildrenView { total, done, failed }),
+            progress_webhooks: run.options.hooks.iter().map(|hook| hook.shown.clone()).collect(),
             version: run.version,
         }
     }

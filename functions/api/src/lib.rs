@@ -82,6 +82,7 @@ fn described() -> OpenApiRouter<Api> {
         .merge(surfaces::integrations::routes())
         .merge(surfaces::families::routes())
         .merge(surfaces::hooks::routes())
+        .merge(surfaces::notices::routes())
         .merge(surfaces::issue_items::routes())
         .merge(surfaces::system::routes())
         .merge(surfaces::console::routes())

@@ -7,6 +7,7 @@ pub(crate) mod indexes;
 pub(crate) mod integrations;
 pub(crate) mod issue_items;
 pub(crate) mod issues;
+pub(crate) mod notices;
 pub(crate) mod people;
 pub(crate) mod projects;
 pub(crate) mod runs;

@@ -9,6 +9,7 @@ use pullcord_core::Error;
 use pullcord_core::admission::{OnBlocked, OnConflict, refused_until};
 use pullcord_core::clock::Moment;
 use pullcord_core::model::{RunId, RunStatus};
+use pullcord_core::notify::Address;
 use pullcord_core::trigger::{Answer, Ask, Asker, IdempotencyKey, Would};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -164,6 +165,11 @@ impl Wished {
             dry_run: query.dry_run.or(body.dry_run).unwrap_or_default(),
         }
     }
+}
+
+/// Who is to be told how the run goes, if that is an address that may be told.
+pub(super) fn told_at(api: &Api, address: Option<&str>) -> Result<Option<Address>, Error> {
+    address.map(|address| Address::judged(&api.plane.config, address)).transpose()
 }
 
 /// How long the caller wants the answer held.

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::asking::{Blocked, Conflict, TriggerQuery, Wished, idempotency};
+use super::asking::{Blocked, Conflict, TriggerQuery, Wished, idempotency, told_at};
 use super::ids;
 use super::runs::{ListQuery, Override, answered, reason_of};
 use crate::Api;
@@ -52,6 +52,8 @@ struct WorkspaceAsked {
     #[schema(inline)]
     override_cooldown: Option<Override>,
     reason: Option<String>,
+    /// An https address that is told how the run goes, by signed POSTs.
+    progress_webhook: Option<String>,
 }
 
 /// Syncs every repository of a workspace that is monitored.
@@ -70,13 +72,16 @@ async fn sync_workspace(
 ) -> Result<Response, Problem> {
     let now = api.plane.clock.now();
     let mut gathered = Gathered::default();
-    let WorkspaceAsked { full, force, on_conflict, on_blocked, wait, max_age, dry_run, override_cooldown, reason } = value;
+    let WorkspaceAsked { full, force, on_conflict, on_blocked, wait, max_age, dry_run, override_cooldown, reason, progress_webhook } =
+        value;
     let wished = Wished::of(query, TriggerQuery { on_conflict, on_blocked, wait, max_age, dry_run }, &mut gathered);
     let override_cooldown = gathered.take(reason_of(override_cooldown));
+    let progress_webhook = gathered.take(told_at(&api, progress_webhook.as_deref()));
     let idempotency = gathered.take(idempotency(&asker, &headers, &uri, &essence));
     gathered.all_well().told(now)?;
     let ask = Ask {
         options: RunOptions { full, ..RunOptions::default() },
+        progress_webhook,
         on_conflict: if force { OnConflict::Restart } else { wished.on_conflict },
         on_blocked: wished.on_blocked,
         max_age: wished.max_age,

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::asking::{Blocked, Conflict, Press, TriggerQuery, outcome_of, would_be};
+use super::asking::{Blocked, Conflict, Press, TriggerQuery, outcome_of, told_at, would_be};
 use super::ids;
 use super::runs::Override;
 use crate::Api;
@@ -60,6 +60,8 @@ struct IndexAsked {
     #[serde(default)]
     #[schema(required = false)]
     ignore_patterns: Vec<String>,
+    /// An https address that is told how the job goes, by signed POSTs.
+    progress_webhook: Option<String>,
     #[serde(rename = "onConflict")]
     #[schema(inline)]
     on_conflict: Option<Conflict>,
@@ -109,6 +111,7 @@ async fn index_repository(
     let now = api.plane.clock.now();
     let mut gathered = Gathered::default();
     let index = gathered.take(value.code().options());
+    let progress_webhook = gathered.take(told_at(&api, value.progress_webhook.as_deref()));
     let IndexAsked { force, full_reindex, on_conflict, on_blocked, wait, max_age, dry_run, override_cooldown, .. } = value;
     let said = TriggerQuery { on_conflict, on_blocked, wait, max_age, dry_run };
     let wished = press.wishes(said, override_cooldown, &essence, &asker, &mut gathered);
@@ -118,6 +121,7 @@ async fn index_repository(
     let wait = wished.wait;
     let ask = Ask {
         kind: Some(SourceKind::Index),
+        progress_webhook,
         options: RunOptions { full: full_reindex, index: Some(Box::new(index)), ..RunOptions::default() },
         ..wished.on(Ask::sync(id.clone(), asker.clone(), Surface::Code))
     };

@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::asking::{Blocked, Conflict, LONGEST_WAIT, TriggerQuery, Wished, held_for, idempotency, outcome_of, would_be};
+use super::asking::{Blocked, Conflict, LONGEST_WAIT, TriggerQuery, Wished, held_for, idempotency, outcome_of, told_at, would_be};
 use super::ids;
 use super::indexes::CodeAsked;
 use super::sources::place;
@@ -90,6 +90,8 @@ struct SyncAsked {
     #[schema(inline)]
     override_cooldown: Option<Override>,
     reason: Option<String>,
+    /// An https address that is told how the run goes, by signed POSTs.
+    progress_webhook: Option<String>,
     /// Of an index: the same as full.
     full_reindex: Option<bool>,
     /// Of an index, as all that follows: touch what changed alone; else whatever is less work.
@@ -141,10 +143,12 @@ async fn sync_source(
     let wished = Wished::of(query, TriggerQuery { on_conflict, on_blocked, wait, max_age, dry_run }, &mut gathered);
     let streams = gathered.take(streams(&value.streams));
     let override_cooldown = gathered.take(reason_of(value.override_cooldown));
+    let progress_webhook = gathered.take(told_at(&api, value.progress_webhook.as_deref()));
     let idempotency = gathered.take(idempotency(&asker, &headers, &uri, &essence));
     gathered.all_well().told(now)?;
     let ask = Ask {
         options: RunOptions { full, streams, include_closed: value.include_closed, index, ..RunOptions::default() },
+        progress_webhook,
         confirmed: value.confirmed,
         on_conflict: if value.force { OnConflict::Restart } else { wished.on_conflict },
         on_blocked: wished.on_blocked,

@@ -137,7 +137,7 @@ impl JobView {
                 remote: asked.remote.unwrap_or_else(|| place.remote.clone()),
                 branches,
                 ignore_patterns: asked.ignore_patterns,
-                progress_webhook: None,
+                progress_webhook: run.options.hooks.first().map(|hook| hook.shown.clone()),
             },
             pulled_commits: run.indexing.as_deref().and_then(|did| did.pulled_commits),
             result,
