@@ -22,7 +22,7 @@ pub async fn cancel(plane: &Plane, asker: &Asker, id: RunId) -> Result<Run, Erro
     if run.work == Work::Delete && !run.status.is_terminal() {
         return Err(Error::Conflict("a deletion that has begun cannot be cancelled".into()));
     }
-    stop(plane, run, asker.user()).await?.ok_or(Error::NotFound("run"))
+    Box::pin(stop(plane, run, asker.user())).await?.ok_or(Error::NotFound("run"))
 }
 
 /// Stops a run, whoever may want that; none if it is gone.

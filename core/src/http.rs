@@ -212,12 +212,7 @@ async fn send(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration) 
 }
 
 /// Opens a reply. `whole` is how long all of it may take.
-async fn open(
-    client: &reqwest::Client,
-    outgoing: Outgoing,
-    deadline: Duration,
-    whole: Option<Duration>,
-) -> Result<Streamed, Unanswered> {
+async fn open(client: &reqwest::Client, outgoing: Outgoing, deadline: Duration, whole: Option<Duration>) -> Result<Streamed, Unanswered> {
     let method = match (outgoing.method, &outgoing.body) {
         (Method::Head, _) => reqwest::Method::HEAD,
         (Method::ByBody, Some(_)) => reqwest::Method::POST,

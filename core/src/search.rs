@@ -1,8 +1,8 @@
 //! Look something up in the code that is indexed.
 
 use crate::error::Error;
-use crate::index::rank::{Candidate, rank, snippet};
 use crate::index::embed;
+use crate::index::rank::{Candidate, rank, snippet};
 use crate::model::{IndexedBranch, SourceId, SourceKind};
 use crate::plane::Plane;
 use crate::status;
@@ -49,7 +49,10 @@ pub async fn search(
     let preferred = source.branches.first().map(String::as_str);
     let found = match branch {
         Some(name) => Some(indexed.iter().find(|known| known.branch == name).ok_or(Error::NotFound("branch"))?),
-        None => indexed.iter().find(|known| Some(known.branch.as_str()) == preferred).or_else(|| indexed.iter().max_by_key(|one| one.indexed_at)),
+        None => indexed
+            .iter()
+            .find(|known| Some(known.branch.as_str()) == preferred)
+            .or_else(|| indexed.iter().max_by_key(|one| one.indexed_at)),
     };
     let vector = embed::embed(question);
     let (Some(found), true) = (found, vector.iter().any(|number| *number != 0.0)) else { return Ok(Vec::new()) };

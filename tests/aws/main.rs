@@ -142,7 +142,7 @@ async fn searchable(endpoint: &str, table: &str) {
     let client = table_client(endpoint);
     client.update_table().table_name(table).attribute_definitions(tree).vector_index_updates(update).send().await.unwrap();
     let is_there = || async {
-        let described = client.describe_table().table_name(table).send().await.unwrap().table.unwrap_or_default();
+        let described = client.describe_table().table_name(table).send().await.unwrap().table.unwrap();
         described.vector_indexes().iter().all(|index| index.index_status() == Some(&IndexStatus::Active))
     };
     while !is_there().await {

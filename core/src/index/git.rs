@@ -30,7 +30,10 @@ pub enum Trouble {
     /// Somebody asked to stop.
     Interrupted,
     /// There is no such branch; these are there.
-    NoBranch { wanted: String, there: Vec<String> },
+    NoBranch {
+        wanted: String,
+        there: Vec<String>,
+    },
     /// The repository has no commit yet.
     Empty,
     /// Its HEAD names no branch.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::progress::{Calls, Children, Expected, Noted, Progress, Results, RunError, Warning};
 use super::code::Indexing;
+use super::progress::{Calls, Children, Expected, Noted, Progress, Results, RunError, Warning};
 use super::relisting::Relisting;
 use super::{Owner, RunId, RunOptions, SourceId, SourceKind, UserId, WorkspaceId};
 use crate::clock::Moment;

@@ -10,10 +10,9 @@ use crate::digest::short_name;
 use crate::model::{Owner, ProjectId, RunId, SourceId, Stream, UserId, WorkspaceId};
 
 mod code;
-
 pub use code::{
     BRANCHES, MEANING_INDEX, TREE, VECTOR, branch, branches_partition, chunk, chunk_partition, chunk_partitions, chunks_of, manifest,
-    manifest_of, manifests_of, tree,
+    manifest_of, tree,
 };
 
 /// The primary key of a row.

@@ -88,7 +88,14 @@ impl Store {
     async fn newest_places(&self, source: &SourceId, before: Option<String>, limit: usize) -> Result<(Vec<(String, Key)>, bool), Fault> {
         let shards = keys::listed_items(source).map(|hash| {
             let range = before.clone().map_or(Range::All, Range::Below);
-            self.table.query(Query { home: Home::Main, index: Some(keys::LISTED_INDEX), hash, range, limit: Some(limit), newest_first: true })
+            self.table.query(Query {
+                home: Home::Main,
+                index: Some(keys::LISTED_INDEX),
+                hash,
+                range,
+                limit: Some(limit),
+                newest_first: true,
+            })
         });
         let shards: Vec<Vec<Row>> = futures::future::try_join_all(shards).await?;
         let more = shards.iter().any(|shard| shard.len() == limit) || shards.iter().map(Vec::len).sum::<usize>() > limit;
@@ -156,7 +163,8 @@ impl Store {
         let at = |otherwise: &str| place.map_or_else(|| otherwise.to_owned(), |id| format!("r#{id}"));
         let range = if newest_first { Range::Between("r#".into(), at("r#~")) } else { Range::Between(at("r#"), "r#~".into()) };
         // The range includes the run that is left out.
-        let query = Query { home: Home::Main, index: None, hash: keys::owner_partition(owner), range, limit: Some(limit + 1), newest_first };
+        let query =
+            Query { home: Home::Main, index: None, hash: keys::owner_partition(owner), range, limit: Some(limit + 1), newest_first };
         let runs = self.table.query(query).await?.into_iter().map(decode).collect::<Result<Vec<Run>, _>>()?;
         Ok(runs.into_iter().filter(|run| Some(run.id) != place).take(limit).collect())
     }
@@ -175,7 +183,8 @@ impl Store {
     /// What is on record in a workspace, newest first, with the place of each.
     pub async fn audit_in(&self, workspace: &WorkspaceId, before: Option<String>, limit: usize) -> Result<Vec<(String, Audit)>, Fault> {
         let range = before.map_or(Range::All, Range::Below);
-        let query = Query { home: Home::Main, index: None, hash: keys::audit_partition(workspace), range, limit: Some(limit), newest_first: true };
+        let query =
+            Query { home: Home::Main, index: None, hash: keys::audit_partition(workspace), range, limit: Some(limit), newest_first: true };
         let rows = self.table.query(query).await?;
         rows.into_iter().map(|row| Ok((items::text(&row, "SK").to_owned(), decode(row)?))).collect()
     }
@@ -194,7 +203,8 @@ impl Store {
 
     /// Deletes rows of a partition, up to a hundred; whether any are left.
     pub async fn delete_some(&self, partition: String, range: Range) -> Result<bool, Fault> {
-        let query = Query { home: Home::Main, index: None, hash: partition, range, limit: Some(super::table::MOST_WRITES), newest_first: false };
+        let query =
+            Query { home: Home::Main, index: None, hash: partition, range, limit: Some(super::table::MOST_WRITES), newest_first: false };
         let rows = self.table.query(query).await?;
         let writes: Vec<Write> = rows.iter().map(|row| conditions::delete("row", items::key_of(row))).collect();
         let full = writes.len() == super::table::MOST_WRITES;

@@ -86,13 +86,7 @@ async fn begin(held: &mut Held<'_>, options: &IndexOptions, fetched: &Fetched, l
 }
 
 /// Goes through the branches that are left.
-async fn branches(
-    held: &mut Held<'_>,
-    source: &Source,
-    options: &IndexOptions,
-    fetched: &Fetched,
-    mut place: Place,
-) -> Result<End, Stop> {
+async fn branches(held: &mut Held<'_>, source: &Source, options: &IndexOptions, fetched: &Fetched, mut place: Place) -> Result<End, Stop> {
     let mut plans = Vec::new();
     for (number, aim) in place.aims.clone().iter().enumerate().skip(place.branches_done) {
         let is_first_look = number > place.branches_done || place.paths_done == 0;
@@ -123,16 +117,17 @@ async fn branch(held: &mut Held<'_>, source: &Source, fetched: &Fetched, place: 
             indexing.strategy = Strategy::Full;
         }
     }
-    if !plan.is_settled() {
-        let begun = planning::set_out(held, source, plan).await?;
-        if let Some(end) = Box::pin(writing::write(held, source, fetched, place, &begun)).await? {
-            return Ok(Some(end));
-        }
-        (place.branches_done, place.paths_done) = (place.branches_done + 1, 0);
-        planning::arrive(held, source, fetched, written(place)?, begun).await?;
-    } else {
-        (place.branches_done, place.paths_done) = (place.branches_done + 1, 0);
+    let next = |place: &mut Place| (place.branches_done, place.paths_done, place.had) = (place.branches_done + 1, 0, None);
+    if plan.is_settled() {
+        next(place);
+        return Ok(None);
     }
+    let begun = planning::set_out(held, source, plan).await?;
+    if let Some(end) = Box::pin(writing::write(held, source, fetched, place, &begun)).await? {
+        return Ok(Some(end));
+    }
+    next(place);
+    planning::arrive(held, source, fetched, written(place)?, begun).await?;
     Ok(None)
 }
 

@@ -24,7 +24,7 @@ pub fn branch(source: &SourceId, branch: &str) -> Key {
 }
 
 /// How the parts of a branch's manifests begin.
-pub fn manifests_of(branch: &str) -> String {
+fn manifests_of(branch: &str) -> String {
     format!("m:{branch}:")
 }
 

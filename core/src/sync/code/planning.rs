@@ -3,8 +3,8 @@
 
 use super::super::Stop;
 use super::super::held::Held;
-use super::fetching::{Fetched, id};
 use super::Aim;
+use super::fetching::{Fetched, id};
 use crate::error::Fault;
 use crate::index::embed;
 use crate::index::git::{Entry, Kind, Reader, Trouble};
@@ -131,7 +131,12 @@ impl LeftOut {
             }
         };
         tell("LINKS_SKIPPED", self.links.len(), "symbolic links are not followed, of the tree", &self.links);
-        tell("SUBMODULES_SKIPPED", self.submodules.len(), "submodules are not indexed, which are repositories of their own,", &self.submodules);
+        tell(
+            "SUBMODULES_SKIPPED",
+            self.submodules.len(),
+            "submodules are not indexed, which are repositories of their own,",
+            &self.submodules,
+        );
         tell("NAMES_SKIPPED", self.unnamed, "files are left out whose names are no text", &[]);
         tell("NAMES_SKIPPED", self.too_long.len(), "files are left out whose paths are too long", &self.too_long);
     }
@@ -213,20 +218,19 @@ fn is_of(kept: &KeptManifest, run: &Run, aim: &Aim) -> bool {
 pub(super) async fn set_out(held: &mut Held<'_>, source: &Source, mut plan: Plan) -> Result<Plan, Stop> {
     let bytes = plan.target.encode().map_err(|why| Fault::broken("manifest", why))?;
     let last = plan.branch.begun.last().filter(|kept| is_of(kept, &held.run, &plan.aim) && kept.ignored == plan.ignored);
-    let kept = match last {
-        Some(kept) => kept.clone(),
-        None => {
-            let id = format!("{}-{}", held.run.id, plan.branch.begun.len());
-            let (commit, ignored, files) = (plan.aim.commit.clone(), plan.ignored.clone(), plan.target.0.len() as u64);
-            let kept = KeptManifest { id, run: held.run.id, commit, ignored, parts: Store::parts_of(&bytes), files };
-            let mut branch = plan.branch.clone();
-            branch.begun.push(kept.clone());
-            branch.version += 1;
-            let write = Store::branch_write(&source.id, &branch, plan.branch.version)?;
-            held.commit_part(held.run.clone(), vec![write]).await?;
-            plan.branch = branch;
-            kept
-        }
+    let kept = if let Some(kept) = last {
+        kept.clone()
+    } else {
+        let id = format!("{}-{}", held.run.id, plan.branch.begun.len());
+        let (commit, ignored, files) = (plan.aim.commit.clone(), plan.ignored.clone(), plan.target.0.len() as u64);
+        let kept = KeptManifest { id, run: held.run.id, commit, ignored, parts: Store::parts_of(&bytes), files };
+        let mut branch = plan.branch.clone();
+        branch.begun.push(kept.clone());
+        branch.version += 1;
+        let write = Store::branch_write(&source.id, &branch, plan.branch.version)?;
+        held.commit_part(held.run.clone(), vec![write]).await?;
+        plan.branch = branch;
+        kept
     };
     if held.plane.store.manifest(&source.id, &plan.aim.branch, &kept).await?.is_none() {
         held.plane.store.keep_manifest(&source.id, &plan.aim.branch, &kept.id, &bytes).await?;
@@ -249,9 +253,10 @@ pub(super) async fn arrive(held: &mut Held<'_>, source: &Source, fetched: &Fetch
     branch.version += 1;
     let mut run = held.run.clone();
     if let Some(indexing) = run.indexing.as_deref_mut() {
-        branch.chunks = match plan.doubts {
-            true => held.plane.store.count_pieces(&keys::tree(&source.id, &branch.branch)).await?,
-            false => branch.chunks.saturating_add_signed(indexing.grown_here),
+        branch.chunks = if plan.doubts {
+            held.plane.store.count_pieces(&keys::tree(&source.id, &branch.branch)).await?
+        } else {
+            branch.chunks.saturating_add_signed(indexing.grown_here)
         };
         indexing.chunks_kept += branch.chunks.saturating_sub(indexing.embedded_here);
     }

@@ -183,14 +183,13 @@ impl Writer<'_> {
         let had = begun.map_or(old.len(), |(_, had)| *had);
         let mut embedded = 0;
         for piece in &mut pieces {
-            match vectors.get(&piece.hash) {
-                Some(vector) => piece.vector.clone_from(vector),
-                None => {
-                    embedded += 1;
-                    if piece.vector.is_empty() {
-                        piece.vector = embed(&piece.text);
-                    }
-                }
+            if let Some(vector) = vectors.get(&piece.hash) {
+                piece.vector.clone_from(vector);
+                continue;
+            }
+            embedded += 1;
+            if piece.vector.is_empty() {
+                piece.vector = embed(&piece.text);
             }
         }
         let mut writes = Vec::new();
@@ -251,7 +250,11 @@ impl Writer<'_> {
             self.run.warn("FILE_SKIPPED", &format!("{path} is {why}, and not searched"), Some(&path));
         }
         if is_pointer {
-            self.run.warn("POINTER_INDEXED", &format!("{path} says where a large file is; that is searched, and not the file"), Some(&path));
+            self.run.warn(
+                "POINTER_INDEXED",
+                &format!("{path} says where a large file is; that is searched, and not the file"),
+                Some(&path),
+            );
         }
         self.run.progress.processed += 1;
         self.run.progress.stage = Some(Stage::Updating);

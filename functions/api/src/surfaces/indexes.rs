@@ -179,7 +179,11 @@ fn refused(error: Error, now: Moment) -> Problem {
 
 /// How a repository's index is.
 #[utoipa::path(get, path = "/api/repositories/{repository}", tag = "repositories", params(("repository" = String, Path)), responses((status = 200, body = RepositoryView)))]
-async fn repository(State(api): State<Api>, Caller(asker): Caller, Path(repository): Path<String>) -> Result<Json<RepositoryView>, Problem> {
+async fn repository(
+    State(api): State<Api>,
+    Caller(asker): Caller,
+    Path(repository): Path<String>,
+) -> Result<Json<RepositoryView>, Problem> {
     let now = api.plane.clock.now();
     let told = |error| refused(error, now);
     let id = ids::source(&repository).map_err(told)?;
@@ -206,7 +210,11 @@ async fn found(api: &Api, asker: &Asker, repository: &str, run: &str) -> Result<
 /// How a job is.
 #[utoipa::path(get, path = "/api/repositories/{repository}/sync/{job}", tag = "repositories",
     params(("repository" = String, Path), ("job" = String, Path)), responses((status = 200, body = JobView)))]
-async fn job(State(api): State<Api>, Caller(asker): Caller, Path((repository, job)): Path<(String, String)>) -> Result<Json<JobView>, Problem> {
+async fn job(
+    State(api): State<Api>,
+    Caller(asker): Caller,
+    Path((repository, job)): Path<(String, String)>,
+) -> Result<Json<JobView>, Problem> {
     let now = api.plane.clock.now();
     let (run, place) = found(&api, &asker, &repository, &job).await.told(now)?;
     Ok(Json(JobView::of(&run, &place, now)))
@@ -266,7 +274,9 @@ async fn search_code(
     let told = |error| refused(error, now);
     let id = ids::source(&repository).map_err(told)?;
     let most = ids::limit(Some(query.limit.unwrap_or(10))).map_err(told)?;
-    let hits = search::search(&api.plane, &asker, &id, query.q.as_deref().unwrap_or_default(), query.branch.as_deref(), most).await.map_err(told)?;
+    let hits = search::search(&api.plane, &asker, &id, query.q.as_deref().unwrap_or_default(), query.branch.as_deref(), most)
+        .await
+        .map_err(told)?;
     let view = |hit: search::Hit| HitView {
         path: hit.path,
         start_line: hit.start_line,
@@ -276,4 +286,3 @@ async fn search_code(
     };
     Ok(Json(Found { results: hits.into_iter().map(view).collect() }))
 }
-
