@@ -10,6 +10,7 @@
 pub mod bench;
 pub mod due;
 pub mod git_remote;
+pub mod program;
 pub mod receiver;
 pub mod scenarios;
 pub mod session;

@@ -212,7 +212,7 @@ async fn start(data: &Path, documents: &Path, changes: &[(&str, &str)], clock: &
     let mut config = up::configured(config(changes));
     config.document_roots = vec![documents.to_owned()];
     let options = Options { listen: "127.0.0.1:0".parse().unwrap(), data: data.to_owned(), no_demo: true, workers: 4 };
-    up::start(&options, config, clock.clone()).await.unwrap()
+    Box::pin(up::start(&options, config, clock.clone())).await.unwrap()
 }
 
 fn client() -> reqwest::Client {

@@ -4,13 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use pullcord_core::clock::Clock;
 use pullcord_forge::Seed;
+use pullcord_tests::program::Program;
 use pullcord_tests::world;
 use serde_json::{Value, json};
 
@@ -19,71 +17,6 @@ const REPLY: Duration = Duration::from_millis(50);
 /// What may be lost on top of waiting, and what may be held in memory.
 const MOST_RATIO: f64 = 1.15;
 const MOST_MEGABYTES: u64 = 100;
-
-/// The program beside the bench, in the same profile.
-fn program() -> PathBuf {
-    let bench = std::env::current_exe().unwrap();
-    let program = bench.parent().and_then(Path::parent).unwrap().join("pullcord");
-    assert!(program.exists(), "{} is missing: `make bench` builds it", program.display());
-    program
-}
-
-struct Process {
-    child: Child,
-    url: String,
-    token: String,
-    client: reqwest::Client,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-impl Process {
-    fn start(data: &Path) -> Self {
-        let mut child = Command::new(program())
-            .args(["up", "--no-demo", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .env("PULLCORD_LOG", "warn")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let url = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("ready ").map(str::to_owned)).unwrap();
-        let token = std::fs::read_to_string(data.join("admin-token")).unwrap();
-        Self { child, url, token, client: reqwest::Client::builder().no_proxy().build().unwrap() }
-    }
-
-    async fn call(&self, method: &str, path: &str, body: Value) -> Value {
-        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.url)).bearer_auth(&self.token);
-        let request = if body.is_null() { request } else { request.header("content-type", "application/json").body(body.to_string()) };
-        let reply = request.send().await.unwrap();
-        let (status, text) = (reply.status(), reply.text().await.unwrap());
-        assert!(status.is_success(), "{method} {path}: {status} {text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    /// A sync from its trigger to its end.
-    async fn synced(&self, body: Value) -> Value {
-        let mut run = self.call("POST", "/v1/sources/web/sync", body).await;
-        while run["finished_at"].is_null() {
-            run = self.call("GET", &format!("/v1/runs/{}?wait=PT20S", run["id"].as_str().unwrap()), Value::Null).await;
-        }
-        assert_eq!(run["status"], "completed", "{run:#}");
-        run
-    }
-
-    /// The most memory it ever had, in megabytes.
-    fn peak(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
-    }
-}
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -100,18 +33,18 @@ async fn backfill(issues: u64) {
     repository.seed(&Seed { closed_percent: 0, ..Seed::of(issues) });
     forge.set_latency(REPLY);
     let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path());
+    let process = Program::start(folder.path());
     process.call("POST", "/v1/workspaces", json!({"slug": "acme", "name": "Acme"})).await;
     process.call("PATCH", "/v1/workspaces/acme", json!({"cooldowns": {"repository": "PT0S"}})).await;
     let source = json!({"id": "web", "kind": "repository", "provider": "github", "repository": "acme/web",
         "base_url": forge.base_url(), "credential": {"token": "t"}});
     process.call("POST", "/v1/workspaces/acme/sources", source).await;
     let reply = replies(&forge.base_url()).await;
-    report(&process, issues, "first", &process.synced(json!({})).await, reply);
+    report(&process, issues, "first", &process.synced("web", json!({})).await, reply);
     for number in 1..=5 {
         repository.delete_issue(number * 7);
     }
-    let run = process.synced(json!({"full": true})).await;
+    let run = process.synced("web", json!({"full": true})).await;
     assert_eq!(run["results"]["deleted"], 5, "{run:#}");
     report(&process, issues, "full, 5 gone", &run, reply);
 }
@@ -135,7 +68,7 @@ async fn replies(base_url: &str) -> Duration {
     clock.now().since(began) / count
 }
 
-fn report(process: &Process, issues: u64, what: &str, run: &Value, reply: Duration) {
+fn report(process: &Program, issues: u64, what: &str, run: &Value, reply: Duration) {
     let at = |name: &str| run[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let took: Duration = at("finished_at").duration_since(at("started_at")).try_into().unwrap();
     let requests = run["calls"]["made"].as_u64().unwrap();

@@ -10,7 +10,7 @@ use pullcord_tests::world::{Session, World};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::crashes::program;
+use pullcord_tests::program::program;
 
 pub(crate) mod asking;
 pub(crate) mod harmless;

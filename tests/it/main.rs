@@ -20,6 +20,7 @@ mod events;
 mod fanning;
 mod histories;
 mod house;
+mod indexing;
 mod ledger;
 mod mishaps;
 mod parked;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         fanning::TESTS,
         histories::TESTS,
         house::TESTS,
+        indexing::TESTS,
         ledger::TESTS,
         mishaps::TESTS,
         parked::TESTS,

@@ -11,8 +11,8 @@ use pullcord_tests::world::fresh;
 use serde_json::json;
 
 use super::{Given, given, said};
-use crate::crashes::program;
 use crate::tests;
+use pullcord_tests::program::program;
 
 tests![
     a_bar_goes_to_and_fro_and_ends_in_counts,
