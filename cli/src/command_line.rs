@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    audit, cancel, completions, doctor, explain, held, items, login, member, reset_backfill, retry, runs, schedule, source, sync, token,
-    watch, workspace,
+    audit, cancel, completions, doctor, explain, held, items, login, member, reset_backfill, retry, runs, schedule, search, source, sync,
+    token, watch, workspace,
 };
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -59,6 +59,7 @@ enum Command {
     #[command(subcommand)]
     Source(source::Command),
     Items(items::Options),
+    Search(search::Options),
     #[command(subcommand)]
     Workspace(workspace::Command),
     #[command(subcommand)]
@@ -128,6 +129,7 @@ async fn asked(command: Command, session: &Session) -> Result<u8, Failure> {
         Command::Schedule(options) => schedule::run(options, session).await,
         Command::Source(command) => source::run(command, session).await,
         Command::Items(options) => items::run(options, session).await,
+        Command::Search(options) => search::run(options, session).await,
         Command::Workspace(command) => workspace::run(command, session).await,
         Command::Member(command) => member::run(command, session).await,
         Command::Token(command) => token::run(command, session).await,

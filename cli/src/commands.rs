@@ -14,6 +14,7 @@ pub mod reset_backfill;
 pub mod retry;
 pub mod runs;
 pub mod schedule;
+pub mod search;
 pub mod source;
 pub mod sync;
 pub mod token;

@@ -17,6 +17,7 @@ pub(crate) mod harmless;
 pub(crate) mod looking;
 pub(crate) mod outages;
 pub(crate) mod scheduling;
+pub(crate) mod searching;
 pub(crate) mod signing_in;
 pub(crate) mod terminals;
 

@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         command_line::looking::TESTS,
         command_line::outages::TESTS,
         command_line::scheduling::TESTS,
+        command_line::searching::TESTS,
         command_line::signing_in::TESTS,
         command_line::terminals::TESTS,
         crashes::TESTS,

@@ -30,7 +30,7 @@ pub enum Command {
     },
     /// Shows one, with everything that is known of it
     Show { source: String },
-    /// Adds a repository of a forge, an integration, or a folder of documents
+    /// Adds a repository of a forge, an integration, the code of a repository, or a folder of documents
     Add(Box<Add>),
     /// Changes one
     Set(Box<Change>),
@@ -81,6 +81,15 @@ struct Given {
     /// Of an integration: how often it is looked at: 30m, PT30M
     #[arg(long, value_name = "TIME", value_parser = span)]
     health_every: Option<SignedDuration>,
+    /// Of an index: what git clones over HTTPS, or a folder that the deployment allows
+    #[arg(long, value_name = "URL")]
+    git: Option<String>,
+    /// Of an index: a branch that is taken; can be given more than once
+    #[arg(long = "branch", value_name = "BRANCH")]
+    branches: Vec<String>,
+    /// Of an index: what is left out, as in a .gitignore; can be given more than once
+    #[arg(long = "ignore", value_name = "PATTERN")]
+    ignore_patterns: Vec<String>,
     /// Of documents: their folder
     #[arg(long, value_name = "FOLDER")]
     path: Option<String>,
@@ -96,7 +105,7 @@ pub struct Add {
     /// Not needed if you are in one only
     #[arg(short, long)]
     workspace: Option<String>,
-    /// repository, integration or documents; told by --repository, --entity and --path
+    /// repository, integration, index or documents; told by --repository, --entity, --git and --path
     #[arg(long)]
     kind: Option<String>,
     #[arg(long, help = format!("Where it is: {}", providers()))]
@@ -189,7 +198,17 @@ impl Given {
                 body.insert(name.to_owned(), json!(value));
             }
         }
-        for (name, values) in [("streams", &self.streams), ("entities", &self.entities), ("patterns", &self.patterns)] {
+        if let Some(git) = &self.git {
+            body.insert("git".into(), json!({"url": git}));
+        }
+        let lists = [
+            ("streams", &self.streams),
+            ("entities", &self.entities),
+            ("branches", &self.branches),
+            ("ignore_patterns", &self.ignore_patterns),
+            ("patterns", &self.patterns),
+        ];
+        for (name, values) in lists {
             if !values.is_empty() {
                 body.insert(name.to_owned(), json!(values));
             }
@@ -215,14 +234,18 @@ impl Given {
 
 impl Add {
     fn body(&self) -> Result<Value, Failure> {
-        let told = match (&self.given.repository, &self.given.path, self.given.entities.is_empty()) {
-            (Some(_), None, true) => Some("repository".to_owned()),
-            (None, Some(_), true) => Some("documents".to_owned()),
-            (None, None, false) => Some("integration".to_owned()),
-            _ => None,
-        };
+        let given = &self.given;
+        let told = [
+            (given.repository.is_some(), "repository"),
+            (given.path.is_some(), "documents"),
+            (!given.entities.is_empty(), "integration"),
+            (given.git.is_some(), "index"),
+        ];
+        let mut told = told.iter().filter(|(is_told, _)| *is_told).map(|(_, kind)| (*kind).to_owned());
+        // Two that contradict each other tell nothing.
+        let told = told.next().filter(|_| told.next().is_none());
         let kind = self.kind.clone().or(told);
-        let what = "say what it is: --provider and --repository, --provider and --entity, or --path";
+        let what = "say what it is: --provider and --repository, --provider and --entity, --git, or --path";
         let kind = kind.ok_or_else(|| Failure::Usage(what.into()))?;
         let mut body = self.given.body()?;
         body.insert("id".into(), json!(self.id));
