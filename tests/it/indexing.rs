@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::tests;
 
-tests![an_index_is_whole_whenever_its_worker_dies, what_did_not_change_is_not_written];
+tests![an_index_is_whole_whenever_its_worker_dies, what_did_not_change_is_not_written, a_clone_that_is_broken_is_made_anew,];
 
 const FILES: usize = 600;
 const SYNC: &str = "/v1/sources/code/sync";
@@ -149,5 +149,30 @@ fn mark(data: &Path) {
         row["marked"] = json!({"S": "here"});
         let put = json!({"TableName": "pullcord-index", "Item": row});
         engine.database().put_item(serde_json::from_value(put).unwrap()).unwrap();
+    }
+}
+
+/// A clone is no more than a saving: one that cannot be read is in nobody's way for longer than one run.
+async fn a_clone_that_is_broken_is_made_anew() {
+    let remote = GitRemote::start().await;
+    remote.many("main", 50);
+    let folder = tempfile::tempdir().unwrap();
+    let process = given(folder.path(), &remote).await;
+    process.synced("code", json!({})).await;
+    for damage in [&b""[..], b"not a pack", &[0; 4_000]] {
+        for file in walkdir::WalkDir::new(folder.path().join("git")) {
+            let file = file.unwrap();
+            if file.file_type().is_file() && file.path().to_string_lossy().contains("objects") {
+                std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+                std::fs::write(file.path(), damage).unwrap();
+            }
+        }
+
+        let broken = process.synced("code", json!({"full": true})).await;
+        let run = process.synced("code", json!({"full": true})).await;
+
+        assert!(["completed", "failed"].contains(&broken["status"].as_str().unwrap()), "{broken:#}");
+        assert!(broken["error"].is_null() || broken["error"]["code"] == "REPOSITORY_UNREADABLE", "{broken:#}");
+        assert_eq!(run["status"], "completed", "{run:#}");
     }
 }

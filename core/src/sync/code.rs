@@ -59,7 +59,14 @@ pub(super) async fn sync(held: &mut Held<'_>, source: &Source) -> Result<End, St
         Some(place) if fetched.aims == place.aims => place,
         known => begin(held, &options, &fetched, known.as_ref()).await?,
     };
-    Box::pin(branches(held, source, &options, &fetched, place)).await
+    match Box::pin(branches(held, source, &options, &fetched, place)).await {
+        // Another try would read the same.
+        Err(Stop::Fault(Fault::Broken { part: "git", why })) => {
+            fetched.forget().await?;
+            Ok(End::failed("REPOSITORY_UNREADABLE", why, None))
+        }
+        ended => ended,
+    }
 }
 
 /// Notes what the run sets out for. One that lost its commits on the way, since the

@@ -53,8 +53,20 @@ pub(super) struct Fetched {
     pub(super) aims: Vec<Aim>,
     /// Commits that are new, and whether these are all; unset if nobody asked.
     pub(super) pulled: Option<(u64, bool)>,
-    /// Nobody else is at this clone.
-    _lock: Option<File>,
+    /// Where the clone is, if it is one, and that nobody else is at it.
+    clone: Option<(PathBuf, File)>,
+}
+
+impl Fetched {
+    /// A clone that turned out to be unreadable is no loss, unless it is kept.
+    pub(super) async fn forget(self) -> Result<(), Stop> {
+        let Some((folder, lock)) = self.clone else { return Ok(()) };
+        super::super::folder::blocking(move || {
+            drop(std::fs::remove_dir_all(folder));
+            drop(lock);
+        })
+        .await
+    }
 }
 
 /// What the thread needs.
@@ -263,7 +275,7 @@ impl Errand {
             }
             found => found,
         };
-        found.map(|fetched| Fetched { _lock: Some(lock), ..fetched })
+        found.map(|fetched| Fetched { clone: Some((self.folder.clone(), lock)), ..fetched })
     }
 
     /// A clone of somebody else's.
@@ -271,7 +283,7 @@ impl Errand {
         let repository = Repository::kept(&self.folder)?;
         let reader = repository.reader();
         if let Some(aims) = self.aims.as_ref().filter(|aims| aims.iter().all(|aim| self.has(&reader, aim))) {
-            return Ok(Fetched { aims: aims.clone(), pulled: None, repository, _lock: None });
+            return Ok(Fetched { aims: aims.clone(), pulled: None, repository, clone: None });
         }
         let since = self.known.iter().filter(|branch| self.wants(branch)).map(|branch| branch.made_at).min();
         let history = since.filter(|_| self.pulls).map_or(History::None, History::Since);
@@ -287,7 +299,7 @@ impl Errand {
         let repository = Repository::own(&self.folder)?;
         let reader = repository.reader();
         if let Some(aims) = self.aims.as_ref().filter(|aims| aims.iter().all(|aim| self.has(&reader, aim))) {
-            return Ok(Fetched { aims: aims.clone(), pulled: None, repository, _lock: None });
+            return Ok(Fetched { aims: aims.clone(), pulled: None, repository, clone: None });
         }
         if !self.pulls {
             let tips = reader.heads(&self.branches)?;
@@ -314,7 +326,7 @@ impl Errand {
             pulled = Some((sum + count as u64, so_far && all));
         }
         let aims = tips.iter().map(aim).collect();
-        Ok(Fetched { repository, aims, pulled, _lock: None })
+        Ok(Fetched { repository, aims, pulled, clone: None })
     }
 
     /// Whether what is needed of a commit is here.
