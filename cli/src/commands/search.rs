@@ -32,7 +32,7 @@ pub async fn run(options: Options, session: &Session) -> Result<u8, Failure> {
     let call = Call::get(["api", "repositories", &options.source, "search"])
         .with_if("q", Some(&question))
         .with_if("branch", options.branch.as_ref())
-        .with("limit", &options.limit.to_string());
+        .with("limit", options.limit.to_string());
     let reply = session.send(call).await?;
     session.show(&reply, |screen, body| {
         let found = list(body, "results");
