@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use gix::bstr::ByteSlice;
@@ -43,6 +43,23 @@ pub enum Trouble {
     /// It is not done here, and why.
     Unsupported(String),
     Broken(String),
+}
+
+impl Trouble {
+    /// As the log and a run say it.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Broken(why) | Self::Unsupported(why) => why.clone(),
+            Self::Interrupted => "it was interrupted".to_owned(),
+            Self::Busy => "another worker is at this clone".to_owned(),
+            Self::Empty => "the repository has no commit yet".to_owned(),
+            Self::NoHead => "the repository's HEAD names no branch: name one".to_owned(),
+            Self::NoBranch { wanted, there } => format!("there is no branch {wanted}; there are {}", there.join(", ")),
+            Self::Refused(Refused::Status(status)) => format!("the remote answered {status}"),
+            Self::Refused(Refused::Moved(_)) => "the repository is elsewhere now".to_owned(),
+            Self::Refused(Refused::Unreachable(why)) => why.to_string(),
+        }
+    }
 }
 
 /// A branch and the commit that it points to.
@@ -97,8 +114,17 @@ pub struct Repository(gix::ThreadSafeRepository);
 /// The same in one of them.
 pub struct Reader(gix::Repository);
 
-fn broken(why: impl std::fmt::Display) -> Trouble {
-    Trouble::Broken(format!("{why:#}"))
+/// What could not be done. gix says much more: its errors hold what it read, a file's content or an address with a
+/// password, and people see what is said of a run.
+const OPEN: &str = "it cannot be opened as a repository of git";
+const ASK: &str = "its remote cannot be asked, or says what git does not";
+const BRANCHES: &str = "its branches cannot be read";
+const TREE: &str = "a tree of it cannot be read";
+const FILE: &str = "a file of it cannot be read";
+const HISTORY: &str = "its history cannot be read";
+
+fn broken<Error>(what: &'static str) -> impl Fn(Error) -> Trouble {
+    move |_| Trouble::Broken(what.to_owned())
 }
 
 impl Repository {
@@ -108,23 +134,40 @@ impl Repository {
         let options = gix::open::Options::isolated();
         if folder.join("HEAD").is_file() {
             unlock(folder);
-            return gix::ThreadSafeRepository::open_opts(folder, options).map(Self).map_err(broken);
+            return gix::ThreadSafeRepository::open_opts(folder, options).map(Self).map_err(broken(OPEN));
         }
-        std::fs::create_dir_all(folder).map_err(broken)?;
+        std::fs::create_dir_all(folder).map_err(|why| Trouble::Broken(format!("the folder for clones cannot be used: {}", why.kind())))?;
         let made = gix::ThreadSafeRepository::init_opts(folder, gix::create::Kind::Bare, gix::create::Options::default(), options);
-        made.map(Self).map_err(broken)
+        made.map(Self).map_err(broken(OPEN))
     }
 
-    /// The repository that a folder is, with its work tree or bare.
-    pub fn own(folder: &Path) -> Result<Self, Trouble> {
+    /// The repository that a folder is, with its work tree or bare. All of it has to lie under one of the roots: git's
+    /// own files may lead elsewhere, and whoever may write them need not be allowed to read there.
+    pub fn own(folder: &Path, roots: &[PathBuf]) -> Result<Self, Trouble> {
         // What is pulled into it may be noted in its own log of references, in somebody's name.
         let options = gix::open::Options::isolated().config_overrides(["user.name=pullcord", "user.email=pullcord@localhost"]);
-        gix::ThreadSafeRepository::open_opts(folder, options).map(Self).map_err(broken)
+        let opened = gix::ThreadSafeRepository::open_opts(folder, options).map(Self).map_err(broken(OPEN))?;
+        let local = opened.0.to_thread_local();
+        stays_under(roots, local.git_dir())?;
+        stays_under(roots, local.common_dir())?;
+        Ok(opened)
     }
 
     pub fn reader(&self) -> Reader {
         Reader(self.0.to_thread_local())
     }
+}
+
+/// Nothing in a folder of git may lead out of the roots: no link, and no list of other places for objects.
+fn stays_under(roots: &[PathBuf], folder: &Path) -> Result<(), Trouble> {
+    let elsewhere = || Trouble::Unsupported("parts of the repository lie outside the folders that PULLCORD_GIT_ROOTS allows".to_owned());
+    let roots: Vec<PathBuf> = roots.iter().filter_map(|root| root.canonicalize().ok()).collect();
+    let is_under = |path: &Path| path.canonicalize().is_ok_and(|real| roots.iter().any(|root| real.starts_with(root)));
+    if !is_under(folder) || folder.join("objects/info/alternates").exists() {
+        return Err(elsewhere());
+    }
+    let mut links = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok).filter(walkdir::DirEntry::path_is_symlink);
+    if links.all(|link| is_under(link.path())) { Ok(()) } else { Err(elsewhere()) }
 }
 
 /// A process that was killed leaves its locks, and nobody else is at this clone.
@@ -148,18 +191,18 @@ impl Reader {
     }
 
     fn pulled(&self, pull: &Pull, wire: &Wire, known: &dyn Fn(&Tip) -> bool, stop: &AtomicBool) -> Result<Vec<Tip>, Trouble> {
-        let url = gix::url::parse(pull.url.as_bytes().as_bstr()).map_err(broken)?;
-        let remote = || Ok(self.0.remote_at(url.clone()).map_err(broken)?.with_fetch_tags(gix::remote::fetch::Tags::None));
+        let url = gix::url::parse(pull.url.as_bytes().as_bstr()).map_err(broken(ASK))?;
+        let remote = || Ok(self.0.remote_at(url.clone()).map_err(broken(ASK))?.with_fetch_tags(gix::remote::fetch::Tags::None));
         let asking = |specs: Vec<String>| {
             let specs = specs.iter().map(String::as_str);
-            remote()?.with_refspecs(specs, gix::remote::Direction::Fetch).map_err(broken)
+            remote()?.with_refspecs(specs, gix::remote::Direction::Fetch).map_err(broken(ASK))
         };
         let transport = || Transport::new_http(wire.clone(), url.clone(), gix_transport::Protocol::V2, false);
         let all = vec![format!("+refs/heads/*:{}*", pull.into), "+HEAD:refs/fetched-head".to_owned()];
         let (map, _) = asking(all)?
             .to_connection_with_transport(transport())
             .ref_map(gix::progress::Discard, gix::remote::ref_map::Options::default())
-            .map_err(broken)?;
+            .map_err(broken(ASK))?;
         let tips = tips(&map.remote_refs, &pull.branches)?;
         if tips.iter().all(known) {
             return Ok(tips);
@@ -172,21 +215,21 @@ impl Reader {
         asking(tips.iter().map(|tip| format!("+refs/heads/{0}:{1}{0}", tip.branch, pull.into)).collect())?
             .to_connection_with_transport(transport())
             .prepare_fetch(gix::progress::Discard, gix::remote::ref_map::Options::default())
-            .map_err(broken)?
+            .map_err(broken(ASK))?
             .with_shallow(shallow)
             .receive(gix::progress::Discard, stop)
-            .map_err(broken)?;
+            .map_err(broken(ASK))?;
         Ok(tips)
     }
 
     /// Where branches of this repository itself are.
     pub fn heads(&self, branches: &[Option<String>]) -> Result<Vec<Tip>, Trouble> {
-        let current = self.0.head_name().map_err(broken)?.map(|name| name.shorten().to_str_lossy().into_owned());
+        let current = self.0.head_name().map_err(broken(BRANCHES))?.map(|name| name.shorten().to_str_lossy().into_owned());
         let mut heads = BTreeMap::new();
-        for head in self.0.references().map_err(broken)?.local_branches().map_err(broken)? {
-            let mut head = head.map_err(broken)?;
+        for head in self.0.references().map_err(broken(BRANCHES))?.local_branches().map_err(broken(BRANCHES))? {
+            let mut head = head.map_err(broken(BRANCHES))?;
             let name = head.name().shorten().to_str_lossy().into_owned();
-            heads.insert(name, head.peel_to_id().map_err(broken)?.detach());
+            heads.insert(name, head.peel_to_id().map_err(broken(BRANCHES))?.detach());
         }
         chosen(heads, current.as_deref(), branches)
     }
@@ -203,8 +246,8 @@ impl Reader {
 
     /// Everything in the tree of a commit, by path.
     pub fn entries(&self, commit: ObjectId) -> Result<Vec<Entry>, Trouble> {
-        let tree = self.0.find_commit(commit).map_err(broken)?.tree().map_err(broken)?;
-        let found = tree.traverse().breadthfirst.files().map_err(broken)?;
+        let tree = self.0.find_commit(commit).map_err(broken(TREE))?.tree().map_err(broken(TREE))?;
+        let found = tree.traverse().breadthfirst.files().map_err(broken(TREE))?;
         let entry = |found: gix::traverse::tree::recorder::Entry| {
             let kind = match found.mode.kind() {
                 EntryKind::Tree => return None,
@@ -221,16 +264,16 @@ impl Reader {
 
     /// How long a file is.
     pub fn size(&self, blob: ObjectId) -> Result<u64, Trouble> {
-        Ok(self.0.find_header(blob).map_err(broken)?.size())
+        Ok(self.0.find_header(blob).map_err(broken(FILE))?.size())
     }
 
     pub fn read(&self, blob: ObjectId) -> Result<Vec<u8>, Trouble> {
-        Ok(self.0.find_blob(blob).map_err(broken)?.take_data())
+        Ok(self.0.find_blob(blob).map_err(broken(FILE))?.take_data())
     }
 
     /// The second at which a commit was made.
     pub fn made_at(&self, commit: ObjectId) -> Result<i64, Trouble> {
-        Ok(self.0.find_commit(commit).map_err(broken)?.time().map_err(broken)?.seconds)
+        Ok(self.0.find_commit(commit).map_err(broken(HISTORY))?.time().map_err(broken(HISTORY))?.seconds)
     }
 
     /// How many commits lead from one to another, up to a number; and whether that is
@@ -241,7 +284,7 @@ impl Reader {
         }
         let walk = self.0.rev_walk([to]);
         let walk = if self.has(from) { walk.with_hidden([from]) } else { walk };
-        let count = walk.all().map_err(broken)?.take(most + 1).take_while(Result::is_ok).count();
+        let count = walk.all().map_err(broken(HISTORY))?.take(most + 1).take_while(Result::is_ok).count();
         Ok((count.min(most), count <= most && self.has(from)))
     }
 }

@@ -73,6 +73,8 @@ impl Fetched {
 struct Errand {
     place: GitPlace,
     folder: PathBuf,
+    /// Where folders may lie.
+    roots: Vec<PathBuf>,
     open: Open,
     branches: Vec<Option<String>>,
     known: Vec<IndexedBranch>,
@@ -121,6 +123,7 @@ pub(super) async fn fetch(
         pulls: options.pull_remote,
         stop: stop.clone(),
         folder,
+        roots: held.plane.config.git_roots.clone(),
         place,
     });
     let kept_in = held.plane.config.git_cache.clone();
@@ -270,7 +273,7 @@ impl Errand {
         let found = match found {
             // A clone that cannot be read is no loss.
             Err(Trouble::Broken(_)) if self.folder.exists() => {
-                std::fs::remove_dir_all(&self.folder).map_err(|why| Trouble::Broken(why.to_string()))?;
+                std::fs::remove_dir_all(&self.folder).map_err(|why| Trouble::Broken(format!("its clone cannot be removed: {}", why.kind())))?;
                 self.kept(&lock)
             }
             found => found,
@@ -296,7 +299,7 @@ impl Errand {
 
     /// The user's own, of which nothing is moved but what it knows of its remote.
     fn own(&self) -> Result<Fetched, Trouble> {
-        let repository = Repository::own(&self.folder)?;
+        let repository = Repository::own(&self.folder, &self.roots)?;
         let reader = repository.reader();
         if let Some(aims) = self.aims.as_ref().filter(|aims| aims.iter().all(|aim| self.has(&reader, aim))) {
             return Ok(Fetched { aims: aims.clone(), pulled: None, repository, clone: None });
@@ -362,8 +365,10 @@ fn too_long(url: Option<String>) -> End {
 
 /// An address as it may be shown.
 fn shown(url: &str) -> String {
-    let Ok(mut url) = url::Url::parse(url) else { return url.to_owned() };
+    // What is no whole address is one of the same host, or none at all.
+    let Ok(mut url) = url::Url::parse(url) else { return url.split(['?', '#']).next().unwrap_or_default().to_owned() };
     url.set_query(None);
+    url.set_fragment(None);
     // An address that cannot have a user has none to be shown.
     let _ = (url.set_username(""), url.set_password(None));
     url.to_string()
@@ -371,23 +376,22 @@ fn shown(url: &str) -> String {
 
 /// What a person is told of it.
 fn ended(trouble: Trouble, url: Option<String>) -> End {
-    let (code, message) = match trouble {
+    let (code, message) = match &trouble {
         Trouble::Refused(Refused::Status(401)) => ("CREDENTIAL_REJECTED", "the remote does not accept the credential".to_owned()),
         Trouble::Refused(Refused::Status(403)) => ("PERMISSION_MISSING", "the credential may not read this repository".to_owned()),
         Trouble::Refused(Refused::Status(404 | 410)) => {
             ("REPOSITORY_NOT_FOUND", "there is no such repository, or the credential may not see it".to_owned())
         }
-        Trouble::Refused(Refused::Status(status)) => ("REMOTE_FAILED", format!("the remote answered {status}")),
-        Trouble::Refused(Refused::Moved(to)) => ("REPOSITORY_MOVED", format!("the repository is elsewhere now: {}", shown(&to))),
+        Trouble::Refused(Refused::Status(_)) => ("REMOTE_FAILED", trouble.told()),
+        Trouble::Refused(Refused::Moved(to)) => ("REPOSITORY_MOVED", format!("the repository is elsewhere now: {}", shown(to))),
         Trouble::Refused(Refused::Unreachable(why @ Unanswered::Forbidden(_))) => ("ADDRESS_NOT_ALLOWED", why.to_string()),
         Trouble::Refused(Refused::Unreachable(why)) => ("REMOTE_UNREACHABLE", why.to_string()),
-        Trouble::NoBranch { wanted, there } => ("BRANCH_NOT_FOUND", format!("there is no branch {wanted}; there are {}", there.join(", "))),
-        Trouble::Empty => ("REPOSITORY_EMPTY", "the repository has no commit yet".to_owned()),
-        Trouble::NoHead => ("BRANCH_NOT_FOUND", "the repository's HEAD names no branch: name one".to_owned()),
-        Trouble::Busy => ("CLONE_BUSY", "another worker is at this clone".to_owned()),
-        Trouble::Interrupted => ("FETCH_INTERRUPTED", "the fetch was interrupted".to_owned()),
-        Trouble::Unsupported(why) => ("NOT_SUPPORTED", why),
-        Trouble::Broken(why) => ("REPOSITORY_UNREADABLE", why),
+        Trouble::NoBranch { .. } | Trouble::NoHead => ("BRANCH_NOT_FOUND", trouble.told()),
+        Trouble::Empty => ("REPOSITORY_EMPTY", trouble.told()),
+        Trouble::Busy => ("CLONE_BUSY", trouble.told()),
+        Trouble::Interrupted => ("FETCH_INTERRUPTED", trouble.told()),
+        Trouble::Unsupported(_) => ("NOT_SUPPORTED", trouble.told()),
+        Trouble::Broken(_) => ("REPOSITORY_UNREADABLE", trouble.told()),
     };
     End::failed(code, message, url.map(|url| shown(&url)))
 }

@@ -84,7 +84,7 @@ pub(super) async fn plan(
         let commit = id(&commit).ok_or_else(|| Trouble::Broken("a checkpoint names no commit".into()))?;
         read(&reader.reader(), commit, &set)
     });
-    let (target, left_out) = target.await?.map_err(|why| Fault::broken("git", format!("{why:?}")))?;
+    let (target, left_out) = target.await?.map_err(|why| Fault::broken("git", why.told()))?;
     if is_first_look {
         left_out.warn(&mut run, &aim.branch);
         if is_other_embedder {

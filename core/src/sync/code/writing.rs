@@ -102,7 +102,7 @@ pub(super) async fn write(
     match thread.await.map_err(|why| Fault::broken("git", why))? {
         Ok(()) => {}
         Err(Trouble::Interrupted) => return Ok(Some(End::TimeUp)),
-        Err(why) => return Err(Fault::broken("git", format!("{why:?}")).into()),
+        Err(why) => return Err(Fault::broken("git", why.told()).into()),
     }
     writer.flush(held, place).await?;
     Ok(None)
