@@ -19,6 +19,7 @@ tests![
     a_repository_on_this_machine_is_indexed_where_it_lies,
     a_repository_on_this_machine_is_pulled_from_its_own_remote,
     a_repository_outside_the_roots_is_refused,
+    no_part_of_a_repository_leads_out_of_the_roots,
 ];
 
 /// Clones with git's own client, which may be told more; what it said if it failed.
@@ -218,5 +219,43 @@ async fn a_repository_outside_the_roots_is_refused() {
         let body = json!({"id": fresh("index"), "kind": "index", "git": {"url": path.to_str().unwrap()}});
         let answer = tenant.admin().post(&format!("/v1/workspaces/{}/sources", tenant.slug), body).await;
         assert_eq!(answer.problem(400, "VALIDATION_FAILED")["errors"][0]["at"], "git.url");
+    }
+}
+
+/// Invariant 10: whoever may write a repository there need not be allowed to read elsewhere. Neither is what lies elsewhere
+/// indexed, nor is it shown by an error.
+async fn no_part_of_a_repository_leads_out_of_the_roots() {
+    let remote = GitRemote::with(&[("a.rs", "/// Opens the umbrella.\n")]).await;
+    let here = here(&remote).await;
+    let tenant = here.world.tenant().await;
+    let outside = tempfile::tempdir().unwrap();
+    write(outside.path(), "secret", "canary-in-a-file");
+    let secret = outside.path().join("secret");
+    let elsewhere = remote.path();
+    let folder = |name: &str| {
+        let folder = here.clone.with_file_name(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    };
+    let (by_file, by_link, by_content) = (folder("by-file"), folder("by-link"), folder("by-content"));
+    write(&by_file, ".git", &format!("gitdir: {}\n", elsewhere.display()));
+    std::os::unix::fs::symlink(&elsewhere, by_link.join(".git")).unwrap();
+    std::os::unix::fs::symlink(&secret, by_content.join(".git")).unwrap();
+    let by_objects = folder("by-objects");
+    said(&by_objects, &["init", "--quiet"]);
+    write(&by_objects, ".git/objects/info/alternates", &format!("{}\n", elsewhere.join("objects").display()));
+    let by_head = folder("by-head");
+    said(&by_head, &["init", "--quiet"]);
+    std::fs::remove_file(by_head.join(".git/HEAD")).unwrap();
+    std::os::unix::fs::symlink(&secret, by_head.join(".git/HEAD")).unwrap();
+    for folder in [by_file, by_link, by_content, by_objects, by_head] {
+        let repository = of_path(&tenant, &folder).await;
+
+        let job = tenant.admin().post(&format!("{repository}/sync?wait=PT20S"), json!({})).await.is(200);
+
+        assert_eq!(job["status"], "failed", "{}: {job:#}", folder.display());
+        assert!(!job.to_string().contains("canary"), "{}: {job:#}", folder.display());
+        let about = tenant.admin().get(&repository).await.is(200);
+        assert!(about["files"].as_object().unwrap().is_empty() && !about.to_string().contains("canary"), "{about:#}");
     }
 }
