@@ -273,7 +273,8 @@ impl Errand {
         let found = match found {
             // A clone that cannot be read is no loss.
             Err(Trouble::Broken(_)) if self.folder.exists() => {
-                std::fs::remove_dir_all(&self.folder).map_err(|why| Trouble::Broken(format!("its clone cannot be removed: {}", why.kind())))?;
+                std::fs::remove_dir_all(&self.folder)
+                    .map_err(|why| Trouble::Broken(format!("its clone cannot be removed: {}", why.kind())))?;
                 self.kept(&lock)
             }
             found => found,
